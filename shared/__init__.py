@@ -1,0 +1,1 @@
+"""The product: everything that decides anything about a backup or a restore. It knows no function runtime."""
