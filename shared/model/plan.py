@@ -1,0 +1,110 @@
+"""A plan: what is backed up together and how. The form its owner writes is in `plan_document`; this is what the product
+works with, every default filled in and every duration in seconds."""
+
+from __future__ import annotations
+
+from shared.model.records import Value
+from shared.model.times import Instant
+
+
+class EksCluster(Value, tag="eks", tag_field="kind"):
+    """An Amazon EKS cluster, by its name and region."""
+
+    name: str
+    region: str
+
+    @property
+    def key(self) -> str:
+        return f"eks:{self.region}:{self.name}"
+
+
+class Release(Value):
+    """One Helm release of a Scalar product.
+
+    `product` and `admin_port` override what is found by the release's labels and properties; None means: find out.
+    """
+
+    cluster: EksCluster
+    namespace: str
+    helm_release: str
+    admin_port: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the release in the catalog, in messages and in evidence."""
+        return f"{self.cluster.name}/{self.namespace}/{self.helm_release}"
+
+
+class DynamoDb(Value, tag="dynamodb", tag_field="kind"):
+    """The DynamoDB tables of the plan's releases in one region and account.
+
+    `tables` are further tables that no release names, by their full names.
+    """
+
+    region: str
+    tables: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"dynamodb:{self.region}"
+
+    @property
+    def is_relational(self) -> bool:
+        return False
+
+
+Database = DynamoDb
+
+
+class PauseSettings(Value):
+    """How the pods are paused. All durations in seconds.
+
+    `hold` is the least time every pod stays paused: the vendor's guides say about ten seconds. `drain` is how long a server
+    may wait for outstanding transactions: the default of 65 s outlasts the 60 s after which ScalarDB gives up an abandoned
+    transaction. `max_pause` is when the watchdog resumes the pods whatever happened. `margin` is kept free at both ends of
+    the window on every database's clock.
+    """
+
+    hold_seconds: float = 10.0
+    drain_seconds: float = 65.0
+    max_pause_seconds: float = 180.0
+    attempts: int = 3
+    margin_seconds: float = 0.5
+
+
+class BackupSettings(Value):
+    """`kept_copy`: DynamoDB gets an on-demand backup of the restore point that outlives the PITR window."""
+
+    kept_copy: bool = True
+
+
+class Schedule(Value):
+    """`cron` has the five usual fields; `timezone` is an IANA name, and the wall-clock time of that zone is kept."""
+
+    cron: str
+    timezone: str
+
+
+class Retention(Value):
+    """Points older than `keep_days` expire, but never the newest `keep_at_least` good ones."""
+
+    keep_days: int = 35
+    keep_at_least: int = 7
+
+
+class Plan(Value):
+    name: str
+    releases: tuple[Release, ...]
+    databases: tuple[Database, ...]
+    pause: PauseSettings = PauseSettings()
+    backup: BackupSettings = BackupSettings()
+    schedule: Schedule | None = None
+    retention: Retention = Retention()
+
+
+class StoredPlan(Value):
+    """A plan as the catalog keeps it. `revision` counts from 1; a run names the revision it used."""
+
+    plan: Plan
+    revision: int
+    applied_at: Instant

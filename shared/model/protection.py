@@ -1,0 +1,63 @@
+"""What protects a restore point in one database: how far each part has come, where the kept copy is, what a restore would lose.
+
+`DatabaseProtection` is both the progress of the step `protect` and, once done, part of the restore point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from shared.model.records import Value
+from shared.model.times import Instant
+
+
+class ItemPhase(StrEnum):
+    """The life of one table's kept copy, in order."""
+
+    WAITING = "waiting"
+    """The point is not restorable yet, or no restore slot is free."""
+    RESTORING = "restoring"
+    """PITR to the side table is under way."""
+    COPYING = "copying"
+    """The side table is being backed up."""
+    CLEANING = "cleaning"
+    """The kept copy exists; the side table is being removed."""
+    KEPT = "kept"
+    """The kept copy exists and nothing is left over."""
+    COVERED = "covered"
+    """No kept copy was asked for: the point lives as long as the PITR window."""
+
+
+class ItemProtection(Value):
+    """One table. `backup_arn` names the kept copy. `settings` is the manifest of what a restore of it loses."""
+
+    name: str
+    phase: ItemPhase
+    side_table: str = ""
+    backup_arn: str = ""
+    size_bytes: int | None = None
+    restorable_until: Instant | None = None
+    """When the PITR window lets go of the point; None when a kept copy outlives it."""
+    settings: Mapping[str, Any] = {}
+    note: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        return self.phase in (ItemPhase.KEPT, ItemPhase.COVERED)
+
+
+class DatabaseProtection(Value):
+    """`wait_seconds` is when to look again while `done` is false; `message` says in a sentence what is being waited for."""
+
+    database: str
+    point: Instant
+    items: tuple[ItemProtection, ...] = ()
+    done: bool = False
+    wait_seconds: float = 0.0
+    message: str = ""
+
+    @property
+    def count_done(self) -> int:
+        return sum(item.is_done for item in self.items)

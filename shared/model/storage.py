@@ -1,0 +1,36 @@
+"""Which databases a release really uses, as its own properties file says, and which tables in them."""
+
+from __future__ import annotations
+
+from shared.model.records import Value
+
+
+class Storage(Value):
+    """One storage of a release. `name` is its name under multi-storage, otherwise "default".
+
+    `kind` is ScalarDB's own word: `dynamo`, `cosmos`, `jdbc` and others. `contact_point` holds the region for `dynamo`, the
+    account URI for `cosmos`, the JDBC URL for `jdbc`. Credentials are never part of this value.
+    """
+
+    name: str
+    kind: str
+    contact_point: str
+    endpoint_override: str = ""
+    namespace_prefix: str = ""
+    system_namespace: str = "scalardb"
+    coordinator_namespace: str = "coordinator"
+    namespaces: tuple[str, ...] = ()
+    """Namespaces mapped to this storage; empty when the release has only one storage or this is the default one."""
+
+
+class ReleaseStorage(Value):
+    """What the properties of one release say. `source` names the ConfigMap and key they were read from."""
+
+    release: str
+    source: str
+    storages: tuple[Storage, ...]
+    default_storage: str = "default"
+
+    @property
+    def is_multi_storage(self) -> bool:
+        return len(self.storages) > 1

@@ -1,0 +1,191 @@
+"""What the steps need from the outside, as Protocols. The wiring hands in the implementations.
+
+Contracts that all implementations share: every remote call has a time-out; a failure is an error of `shared.model.errors`
+(`Unreachable`, `Throttled`, `Forbidden` …) with the original chained; nothing here logs or returns a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.model.checks import CheckResult
+from shared.model.clock import ClockBounds
+from shared.model.journal import PauseJournal
+from shared.model.lease import Lease
+from shared.model.plan import Database, Plan, Release, StoredPlan
+from shared.model.pods import AdminTarget, ReleaseSnapshot, WatchReport
+from shared.model.protection import DatabaseProtection
+from shared.model.restore_point import RestorePoint
+from shared.model.run import Acknowledgement, PausedSample, Resumed, Run
+from shared.model.storage import ReleaseStorage
+
+
+class Clock(Protocol):
+    """This process's clock."""
+
+    @property
+    def process(self) -> str:
+        """Names the process whose clock this is; times of two processes need not agree."""
+
+    def now(self) -> datetime:
+        """Aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary moment on; never set back."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class PodWatch(Protocol):
+    """A running watch on the pods of several releases."""
+
+    def report(self) -> WatchReport:
+        """What was seen so far. Never blocks."""
+
+
+class Releases(Protocol):
+    """The Scalar releases of a plan in their clusters."""
+
+    def observe(self, releases: Sequence[Release]) -> tuple[ReleaseSnapshot, ...]:
+        """Pods, Deployment and Admin targets of each release, all releases at once.
+
+        Raises:
+            NotReady: a release was not found or is ambiguous, or a pod has no address; the message says what was found.
+            Unreachable, Throttled, Forbidden: the cluster.
+        """
+
+    def storage(self, releases: Sequence[Release]) -> tuple[ReleaseStorage, ...]:
+        """What the properties of each release say about its databases."""
+
+    def watch(self, snapshots: Sequence[ReleaseSnapshot]) -> AbstractContextManager[PodWatch]:
+        """Watches the pods from each snapshot's `resource_version` on until the context ends."""
+
+    def catch_up(self, positions: Mapping[str, str], snapshots: Sequence[ReleaseSnapshot]) -> WatchReport:
+        """Everything that happened to the pods since `positions` (by release key; missing: since that release's snapshot).
+
+        Returns after at most a few seconds. A history that has expired or a stream that broke is `broken`, never silence.
+        """
+
+
+class Admin(Protocol):
+    """The Scalar Admin interface of many pods. Connections are kept between calls of one process and found by address."""
+
+    async def check_paused(self, targets: Sequence[AdminTarget]) -> PausedSample:
+        """CheckPaused of all pods at once; also opens the connections. Never raises for a pod: it lands in `unknown`."""
+
+    async def check_reachable(self, targets: Sequence[AdminTarget]) -> tuple[CheckResult, ...]:
+        """One check per pod: does its Admin port answer, and if not, which misconfiguration does the answer point to."""
+
+    async def pause(self, targets: Sequence[AdminTarget], drain_seconds: float) -> tuple[Acknowledgement, ...]:
+        """Pause to all pods at once, waiting up to `drain_seconds` for outstanding requests. Order of `targets` is kept.
+
+        Never raises for a pod: what came of each is its acknowledgement. A lost answer is `unknown`, never retried.
+        """
+
+    async def resume(self, targets: Sequence[AdminTarget], budget_seconds: float) -> tuple[Resumed, ...]:
+        """Unpause with backoff until CheckPaused says false, for at most `budget_seconds`. Never raises for a pod."""
+
+
+class DatabaseAccess(Protocol):
+    """One managed database (see `shared.databases`)."""
+
+    def check(self, database: Database, storages: Sequence[ReleaseStorage]) -> tuple[CheckResult, ...]:
+        """Can it be backed up and restored: tables found, PITR, status, what the plan would have missed. Only reads."""
+
+    async def measure_clock(self, database: Database, clock: Clock) -> ClockBounds:
+        """How far the database's clock can be from `clock`. Takes a little over a second; never raises."""
+
+    def protect(
+        self,
+        database: Database,
+        storages: Sequence[ReleaseStorage],
+        point: datetime,
+        kept_copy: bool,
+        previous: DatabaseProtection | None,
+    ) -> DatabaseProtection:
+        """Does the next missing thing for the point and says how far it is. Safe to repeat, also after a crash at any line.
+
+        `previous` is what the last call returned (None at first): a memory that saves calls, never the only truth.
+        """
+
+
+class Catalog(Protocol):
+    """Plans, runs, evidence, restore points, leases and the pause journal. All writes are conditional or idempotent.
+
+    Times are passed in, so that tests own the clock. Contract: tests/contract/catalog.
+    """
+
+    def put_plan(self, plan: Plan, at: datetime) -> StoredPlan:
+        """Stores a new revision; the same content again returns the stored revision unchanged."""
+
+    def plan(self, name: str) -> StoredPlan:
+        """Raises UnknownPlan, naming plans that exist."""
+
+    def plans(self) -> tuple[StoredPlan, ...]: ...
+
+    def acquire_lease(self, plan: str, run: str, until: datetime, now: datetime) -> Lease:
+        """The plan's lease for `run`. The same run again: the same token, extended. A new holder: a higher token than any before.
+
+        Raises:
+            LeaseHeld: another run holds it and it has not expired; the message names the run and until when.
+        """
+
+    def renew_lease(self, plan: str, run: str, token: int, until: datetime, now: datetime) -> Lease:
+        """Raises FencedOff when the run no longer holds the lease (an expired lease that nobody took may be renewed)."""
+
+    def release_lease(self, plan: str, run: str, token: int) -> None:
+        """Gives the lease back; does nothing when it is not ours any more. The token's number is never used again."""
+
+    def create_run(self, run: Run) -> Run:
+        """Stores a new run; returns the stored one when it exists."""
+
+    def run(self, run_id: str) -> Run:
+        """Raises UnknownRun."""
+
+    def runs(self, plan: str, limit: int = 20) -> tuple[Run, ...]:
+        """Newest first."""
+
+    def save_run(self, run: Run) -> Run:
+        """Overwrites the run's record. Raises FencedOff when a record with a higher `token` is stored."""
+
+    def put_document(self, run: str, name: str, document: Any) -> None:
+        """Keeps JSON beside a run, of any size (pod snapshots of a thousand pods, table lists); replaces an earlier one."""
+
+    def document(self, run: str, name: str) -> Any | None: ...
+
+    def put_point(self, point: RestorePoint) -> None:
+        """Stores or replaces a restore point."""
+
+    def point(self, plan: str, point_id: str) -> RestorePoint:
+        """`latest` is the newest that is available or verified. Raises UnknownPoint, naming the points that exist."""
+
+    def points(self, plan: str, limit: int = 100) -> tuple[RestorePoint, ...]:
+        """Newest first, invalid ones included."""
+
+    def open_pause(self, journal: PauseJournal) -> PauseJournal:
+        """Writes the journal entry; the same run and attempt again returns the stored entry.
+
+        In one transaction: the run still holds its lease with this token (else FencedOff), and no other open entry names one of
+        the releases (else PausedByAnother, naming the run).
+        """
+
+    def pause_journal(self, run: str, attempt: int) -> PauseJournal | None: ...
+
+    def open_pauses(self) -> tuple[PauseJournal, ...]:
+        """Every open entry of every plan: what may still be paused."""
+
+    def mark_not_ours(self, run: str, attempt: int, pods: Sequence[str]) -> PauseJournal:
+        """Notes pods whose pause belongs to somebody else, so that nobody resumes them for us."""
+
+    def close_pause(self, run: str, attempt: int, by: str, at: datetime) -> PauseJournal:
+        """Closes the entry and frees its releases. The first close wins; a later one returns it unchanged."""
+
+
+class Signals(Protocol):
+    """Tells the outside what happened."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """An event such as `Backup Succeeded`, with the run's outcome as JSON. Raises Temporary errors of the service."""
