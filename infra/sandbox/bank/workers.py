@@ -13,14 +13,13 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 from infra.sandbox.bank.records import Account
 from infra.sandbox.bank.store import StorageError, Store
 from infra.sandbox.bank.tables import ACCOUNT_TABLES
 from infra.sandbox.bank.transfer import Conflict, InsufficientFunds, Step, transfer
+from infra.sandbox.pods.gate import Gate, Refused
 
 _LARGEST_AMOUNT = 1_000
 _BACKOFF_SECONDS = 0.1
@@ -31,16 +30,6 @@ _STORAGE_BACKOFF_SECONDS = 1.0
 _THINKS_AFTER = (Step.PREPARED_ONE, Step.PREPARED_BOTH)
 # Where an abandoned transfer stops: before the decision, right after it, and between the two commits.
 _CRASHES_AFTER = (Step.PREPARED_BOTH, Step.DECIDED, Step.COMMITTED_ONE)
-
-
-class Refused(Exception):
-    """The pod refuses requests while it is paused."""
-
-
-class Gate(Protocol):
-    """The entrance of a pod: `request` raises Refused, or waits, while the pod is paused."""
-
-    def request(self) -> AbstractAsyncContextManager[None]: ...
 
 
 class InvalidSetting(ValueError):
