@@ -19,6 +19,11 @@ class JournalRelease(Value):
     product: str
     targets: tuple[AdminTarget, ...]
 
+    @property
+    def identity(self) -> str:
+        """The release among all plans. Unlike `key` it holds the region: clusters in two regions may share a name."""
+        return f"{self.cluster.key}/{self.namespace}/{self.helm_release}"
+
 
 class PauseJournal(Value):
     """`resume_by` is when the watchdog steps in. `not_ours` names pods whose pause belongs to somebody else: never resumed.

@@ -1,0 +1,1 @@
+"""Tells the outside what happened, behind the port `Signals`: as events on an EventBridge bus, or kept in memory."""
