@@ -168,6 +168,7 @@ class ResumeEvidence(Value):
     watch: WatchReport | None = None
     by: str = "run"
     """Who resumed: `run`, `watchdog` or `operator`."""
+    causes: tuple[Cause, ...] = ()
 
 
 class Evidence(Value):

@@ -127,7 +127,7 @@ class Catalog(Protocol):
     def plans(self) -> tuple[StoredPlan, ...]: ...
 
     def acquire_lease(self, plan: str, run: str, until: datetime, now: datetime) -> Lease:
-        """The plan's lease for `run`. The same run again: the same token, extended. A new holder: a higher token than any before.
+        """The plan's lease for `run`. The same run again: the same token, extended. A new holder: a token never used before.
 
         Raises:
             LeaseHeld: another run holds it and it has not expired; the message names the run and until when.
@@ -189,3 +189,25 @@ class Signals(Protocol):
 
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """An event such as `Backup Succeeded`, with the run's outcome as JSON. Raises Temporary errors of the service."""
+
+
+class Rooms(Protocol):
+    """Everything a step may ask for. An implementation makes each part when it is first used, so that a function pays only
+    for what its steps touch."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def releases(self) -> Releases: ...
+
+    @property
+    def admin(self) -> Admin: ...
+
+    @property
+    def signals(self) -> Signals: ...
+
+    def database(self, database: Database) -> DatabaseAccess: ...

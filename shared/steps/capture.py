@@ -1,0 +1,136 @@
+"""Holds the pause and watches it: CheckPaused on every pod each second and a watch on the pods, until the safe interval holds a
+whole second and the hold has passed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared.model.clock import ClockBounds
+from shared.model.errors import BackupError, InvalidRequest
+from shared.model.journal import PauseJournal
+from shared.model.plan import Plan
+from shared.model.pods import AdminTarget, PodChange, ReleaseSnapshot, WatchReport, judge_events
+from shared.model.run import CaptureEvidence, Cause, PausedSample, PauseEvidence
+from shared.model.window import NotedTime, safe_window
+from shared.steps import evidence
+from shared.steps.clocks import measure_clocks
+from shared.steps.pause import RESUME_RESERVE_SECONDS
+from shared.steps.ports import PodWatch, Rooms
+from shared.steps.request import Answer, Request, number, text
+
+SAMPLE_SECONDS = 1.0
+
+
+async def capture(request: Request, rooms: Rooms) -> Answer:
+    """Holds the pause of attempt `attempt` of `run`, and ends at once when it is broken.
+
+    Answer: `captured`, true when nothing spoke against the window until its end.
+    """
+    run, attempt = text(request, "run"), number(request, "attempt")
+    known = evidence.load(rooms.catalog, run, evidence.part(attempt, "capture"), CaptureEvidence)
+    if known is None:
+        known = await _capture_once(run, attempt, rooms)
+        evidence.save(rooms.catalog, run, evidence.part(attempt, "capture"), known)
+    return {"captured": not known.causes, "causes": [cause.code for cause in known.causes]}
+
+
+async def _capture_once(run: str, attempt: int, rooms: Rooms) -> CaptureEvidence:
+    catalog = rooms.catalog
+    paused = evidence.load(catalog, run, evidence.part(attempt, "pause"), PauseEvidence)
+    journal = catalog.pause_journal(run, attempt)
+    if paused is None or paused.confirmed is None or journal is None:
+        raise InvalidRequest(f"Attempt {attempt} of run {run} has no confirmed pause to hold.")
+    before = evidence.load(catalog, run, evidence.part(attempt, "before"), tuple[ReleaseSnapshot, ...]) or ()
+    hold = _Hold(evidence.plan_of(catalog, run), journal, paused.confirmed, before, rooms)
+    try:
+        with rooms.releases.watch(before) as watch:
+            return await hold.keep(watch)
+    except BackupError as error:
+        return hold.ended(None, Cause(code="watch-broken", message=error.message, hint=error.hint))
+
+
+class _Hold:
+    """One pause being held. Collects the evidence and decides when it is enough."""
+
+    def __init__(
+        self, plan: Plan, journal: PauseJournal, confirmed: NotedTime, before: tuple[ReleaseSnapshot, ...], rooms: Rooms
+    ) -> None:
+        self._plan, self._confirmed, self._before, self._rooms = plan, confirmed, before, rooms
+        self._targets: list[AdminTarget] = [target for release in journal.releases for target in release.targets]
+        self._deadline = journal.resume_by - timedelta(seconds=RESUME_RESERVE_SECONDS)
+        self._hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
+        self._samples: list[PausedSample] = []
+        self._clocks: Mapping[str, ClockBounds] = {}
+
+    async def keep(self, watch: PodWatch) -> CaptureEvidence:
+        measuring = asyncio.create_task(self._measure_own_clock())
+        try:
+            while True:
+                self._samples.append(await self._rooms.admin.check_paused(self._targets))
+                if measuring.done():
+                    self._clocks = measuring.result()
+                if cause := self._broken(watch.report()):
+                    return self.ended(watch.report(), cause)
+                now = self._rooms.clock.now()
+                if self._is_enough(now):
+                    return self.ended(watch.report())
+                if now >= self._deadline:
+                    return self.ended(watch.report(), self._too_long(now))
+                await self._rooms.clock.sleep(self._until_next_look(now))
+        finally:
+            measuring.cancel()
+
+    def ended(self, report: WatchReport | None, cause: Cause | None = None) -> CaptureEvidence:
+        return CaptureEvidence(
+            process=self._rooms.clock.process,
+            samples=tuple(self._samples),
+            watch=report or WatchReport(events=(), positions={}, broken=cause.message if cause else ""),
+            clocks=self._clocks,
+            ended_at=self._rooms.clock.now(),
+            causes=(cause,) if cause else (),
+        )
+
+    async def _measure_own_clock(self) -> Mapping[str, ClockBounds]:
+        """A process that paused and holds has measured already; another one measures while the pods stand still anyway."""
+        if self._rooms.clock.process == self._confirmed.process:
+            return self._confirmed.clocks
+        return await measure_clocks(self._plan, self._rooms)
+
+    def _broken(self, report: WatchReport) -> Cause | None:
+        if not self._samples[-1].proves_pause:
+            pods = ", ".join([*self._samples[-1].not_paused, *self._samples[-1].unknown])
+            return Cause(code="pause-not-held", message=f"CheckPaused did not confirm the pause during the hold on: {pods}.")
+        return cause_of(judge_events(self._before, report))
+
+    def _is_enough(self, now: datetime) -> bool:
+        """`now` stands for the moment the resume would begin."""
+        if now < self._hold_until or not self._clocks:
+            return False
+        here = NotedTime(at=now, process=self._rooms.clock.process, clocks=self._clocks)
+        margin = timedelta(seconds=self._plan.pause.margin_seconds)
+        return safe_window(self._confirmed, here, self._clocks, margin).point is not None
+
+    def _too_long(self, now: datetime) -> Cause:
+        held = (now - self._confirmed.at).total_seconds()
+        return Cause(
+            code="no-safe-second",
+            message=f"After {held:.0f} s the window still holds no second that is safe on every database's clock.",
+            hint="The clock bounds in the evidence show which database is uncertain; raise pause.max_pause to hold longer.",
+        )
+
+    def _until_next_look(self, now: datetime) -> float:
+        left = (self._hold_until - now).total_seconds()
+        return min(SAMPLE_SECONDS, left) if left > 0 else SAMPLE_SECONDS / 4
+
+
+def cause_of(changes: tuple[PodChange, ...]) -> Cause | None:
+    """The first change is the cause; the message has all of them."""
+    if not changes:
+        return None
+    return Cause(
+        code=changes[0].code,
+        message="; ".join(change.detail for change in changes) + ".",
+        hint="A pod that was added, replaced or restarted ran unpaused; the window is tried again.",
+    )

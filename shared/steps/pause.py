@@ -1,0 +1,191 @@
+"""Pauses every pod of every release of the plan: look, journal, pause all at once, confirm.
+
+Whatever comes of it, the step `resume` follows. An expected failure is therefore an answer with its causes, not an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from shared.model.clock import ClockBounds
+from shared.model.errors import Conflict, NotReady
+from shared.model.journal import JournalRelease, PauseJournal
+from shared.model.plan import Plan
+from shared.model.pods import AdminTarget, ReleaseSnapshot, unfit
+from shared.model.records import replace
+from shared.model.run import Acknowledgement, Attempt, Cause, PausedSample, PauseEvidence, Run
+from shared.model.window import NotedTime
+from shared.steps import evidence
+from shared.steps.clocks import measure_clocks
+from shared.steps.ports import Rooms
+from shared.steps.request import Answer, Request, number, text
+from shared.steps.runs import attempt_of, save_attempt
+
+RESUME_RESERVE_SECONDS = 10.0
+"""Kept free before the watchdog wakes, so that the run itself resumes the pods."""
+
+
+async def pause(request: Request, rooms: Rooms) -> Answer:
+    """Pauses the pods of attempt `attempt` of `run`.
+
+    Answer: `paused`, true only when CheckPaused confirmed every pod. A call after an interrupted one never pauses again:
+    a second Pause could be answered with a refusal that our own first one caused. It reports the interruption, and the
+    window starts anew.
+    """
+    run_id, attempt_number = text(request, "run"), number(request, "attempt")
+    catalog = rooms.catalog
+    known = evidence.load(catalog, run_id, evidence.part(attempt_number, "pause"), PauseEvidence)
+    if known is None:
+        known = await _pause_once(catalog.run(run_id), attempt_number, rooms)
+        evidence.save(catalog, run_id, evidence.part(attempt_number, "pause"), known)
+    return {"paused": known.confirmed is not None, "causes": [cause.code for cause in known.causes]}
+
+
+async def _pause_once(run: Run, attempt_number: int, rooms: Rooms) -> PauseEvidence:
+    attempt, plan = attempt_of(run, attempt_number), evidence.plan_of(rooms.catalog, run.id)
+    if rooms.catalog.pause_journal(run.id, attempt_number) is not None:
+        return _failed(rooms, "pause-interrupted", "The function that paused the pods ended before it could report.")
+    save_attempt(rooms.catalog, run, attempt, step="pause")
+    try:
+        snapshots, clocks = await _prepare(plan, attempt, rooms)
+        evidence.save(rooms.catalog, run.id, evidence.part(attempt_number, "before"), snapshots)
+        journal = rooms.catalog.open_pause(_journal(run, attempt, snapshots, rooms.clock.now()))
+    except (NotReady, Conflict) as error:
+        return _failed(rooms, error.code, error.message, error.hint)
+    return await _pause_pods(run, attempt, plan, journal, clocks, rooms)
+
+
+async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[ReleaseSnapshot, ...], dict[str, ClockBounds]]:
+    """Everything that must be known before the first Pause: pods fit, nobody has paused them, clocks measured, time enough.
+
+    Raises:
+        NotReady: with the reason.
+    """
+    measuring = asyncio.create_task(measure_clocks(plan, rooms))
+    try:
+        snapshots = await asyncio.to_thread(rooms.releases.observe, plan.releases)
+        if problems := [problem.detail for snapshot in snapshots for problem in unfit(snapshot)]:
+            raise NotReady("; ".join(problems) + ".", hint="The next attempt looks again.")
+        _refuse_paused(await rooms.admin.check_paused(_targets(snapshots)))
+        clocks = await measuring
+    finally:
+        measuring.cancel()
+    _refuse_late(plan, attempt, rooms.clock.now())
+    return snapshots, clocks
+
+
+def _refuse_paused(sample: PausedSample) -> None:
+    if sample.unknown:
+        raise NotReady(
+            f"The Admin port of {', '.join(sample.unknown)} does not answer.",
+            hint="`scalar-backup check` says why, pod by pod.",
+        )
+    if sample.paused:
+        raise NotReady(
+            f"{sample.paused} pods are paused already, by somebody else.",
+            hint="`scalar-backup unpause` shows open pauses of this product; anything else was paused by hand.",
+        )
+
+
+def _refuse_late(plan: Plan, attempt: Attempt, now: datetime) -> None:
+    needed = plan.pause.drain_seconds + plan.pause.hold_seconds + RESUME_RESERVE_SECONDS
+    left = (attempt.resume_by - now).total_seconds() if attempt.resume_by else needed
+    if left < needed:
+        raise NotReady(
+            f"Only {left:.0f} s are left before the watchdog resumes the pods; drain and hold may take {needed:.0f} s.",
+            hint="Raise pause.max_pause in the plan, or lower pause.drain.",
+        )
+
+
+async def _pause_pods(
+    run: Run, attempt: Attempt, plan: Plan, journal: PauseJournal, clocks: dict[str, ClockBounds], rooms: Rooms
+) -> PauseEvidence:
+    targets = [target for release in journal.releases for target in release.targets]
+    first_sent_at = rooms.clock.now()
+    acknowledgements = await rooms.admin.pause(targets, plan.pause.drain_seconds)
+    if foreign := [item.pod for item in acknowledgements if item.outcome == "not-ours"]:
+        rooms.catalog.mark_not_ours(run.id, attempt.number, foreign)
+    causes = tuple(_cause(item) for item in acknowledgements if item.outcome != "paused")
+    confirmed = None
+    if not causes:
+        sample = await rooms.admin.check_paused(targets)
+        confirmed_at = rooms.clock.now()
+        if sample.proves_pause:
+            confirmed = NotedTime(at=confirmed_at, process=rooms.clock.process, clocks=clocks)
+        else:
+            causes = (_open_gate(sample),)
+    if confirmed:
+        hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
+        paused = replace(attempt, pods=len(targets), paused_at=confirmed.at, hold_until=hold_until)
+        save_attempt(rooms.catalog, run, paused, step="pause")
+    return PauseEvidence(
+        process=rooms.clock.process,
+        first_sent_at=first_sent_at,
+        confirmed=confirmed,
+        acknowledgements=acknowledgements,
+        causes=causes,
+    )
+
+
+def _journal(run: Run, attempt: Attempt, snapshots: Sequence[ReleaseSnapshot], now: datetime) -> PauseJournal:
+    releases = tuple(
+        JournalRelease(
+            key=snapshot.release.key,
+            cluster=snapshot.release.cluster,
+            namespace=snapshot.release.namespace,
+            helm_release=snapshot.release.helm_release,
+            product=snapshot.product,
+            targets=snapshot.targets,
+        )
+        for snapshot in snapshots
+    )
+    return PauseJournal(
+        plan=run.plan,
+        run=run.id,
+        attempt=attempt.number,
+        token=run.token,
+        opened_at=now,
+        resume_by=attempt.resume_by or now,
+        releases=releases,
+    )
+
+
+def _targets(snapshots: Sequence[ReleaseSnapshot]) -> list[AdminTarget]:
+    return [target for snapshot in snapshots for target in snapshot.targets]
+
+
+def _cause(item: Acknowledgement) -> Cause:
+    """Source: facts of the Scalar Admin interface; every answer has one meaning."""
+    reason = f" ({item.reason})" if item.reason else ""
+    texts = {
+        "refused": ("pause-refused", "could not be paused: its outstanding transactions did not end in time"),
+        "not-ours": ("paused-by-another", "is held by somebody else's pause, which is left alone"),
+        "unknown": ("pause-unknown", "did not answer the Pause; it is resumed as if it were paused"),
+    }
+    code, what = texts[item.outcome]
+    return Cause(
+        code=code,
+        message=f"Pod {item.pod} {what}{reason}. {item.detail}".strip(),
+        hint="Raise pause.drain above the longest transaction." if item.outcome == "refused" else "",
+    )
+
+
+def _open_gate(sample: PausedSample) -> Cause:
+    pods = ", ".join([*sample.not_paused, *sample.unknown])
+    return Cause(
+        code="pause-not-confirmed",
+        message=f"The Pause was answered OK, but CheckPaused does not confirm it on {pods}.",
+        hint="Older servers answer OK with an open gate when another Admin request comes in between.",
+    )
+
+
+def _failed(rooms: Rooms, code: str, message: str, hint: str = "") -> PauseEvidence:
+    return PauseEvidence(
+        process=rooms.clock.process,
+        first_sent_at=None,
+        confirmed=None,
+        acknowledgements=(),
+        causes=(Cause(code=code, message=message, hint=hint),),
+    )

@@ -1,0 +1,91 @@
+"""The dead-man's switch: resumes pods that a run has left paused. Its own execution, armed before the first Pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.model.errors import InvalidRequest, UnknownRun
+from shared.model.journal import PauseJournal
+from shared.model.records import replace
+from shared.model.run import AttemptStatus, Cause, RunStatus
+from shared.steps.ports import Rooms
+from shared.steps.request import Answer, Request, number, text
+from shared.steps.resume import RESUME_BUDGET_SECONDS, pods_may_be_paused
+from shared.steps.runs import attempt_of
+
+RESUMED = "Pods Resumed by Watchdog"
+
+
+async def watchdog(request: Request, rooms: Rooms) -> Answer:
+    """Looks after attempt `attempt` of `run` when its time is over. Fenced: it touches the pods of this very attempt only.
+
+    Answer: `resumed`, the number of pods; 0 when the run had done it.
+
+    Raises:
+        PodsMayBePaused: repeat the step; there is no other end for it than running pods.
+    """
+    journal = rooms.catalog.pause_journal(text(request, "run"), number(request, "attempt"))
+    if journal is None or not journal.is_open:
+        return {"resumed": 0, "metrics": {}}
+    resumed = await resume_journal(journal, "watchdog", rooms)
+    return {"resumed": resumed, "metrics": {"WatchdogFired": 1}}
+
+
+async def unpause(request: Request, rooms: Rooms) -> Answer:
+    """Resumes every open pause of `run`, or of `plan`: the operator's way when their own machine cannot reach the pods."""
+    run, plan = text(request, "run", ""), text(request, "plan", "")
+    if not run and not plan:
+        raise InvalidRequest("Say whose pause to end: give 'run' or 'plan'.")
+    journals = [item for item in rooms.catalog.open_pauses() if item.run == run or (not run and item.plan == plan)]
+    resumed = [await resume_journal(journal, "operator", rooms) for journal in journals]
+    return {"runs": [journal.run for journal in journals], "resumed": sum(resumed)}
+
+
+async def resume_journal(journal: PauseJournal, by: str, rooms: Rooms) -> int:
+    """Resumes the pods of an open entry, closes it and records that its window is void. Answers with the number of pods.
+
+    Raises:
+        PodsMayBePaused: some pods could not be shown to run; the entry stays open.
+    """
+    resumed = await rooms.admin.resume(journal.to_resume, RESUME_BUDGET_SECONDS)
+    if stuck := [item for item in resumed if item.problem]:
+        raise pods_may_be_paused(journal, stuck)
+    closed = rooms.catalog.close_pause(journal.run, journal.attempt, by, rooms.clock.now())
+    if closed.closed_by == by:
+        _void_attempt(journal, by, rooms)
+        rooms.signals.publish(RESUMED, _told(journal, by))
+    return len(resumed)
+
+
+def _void_attempt(journal: PauseJournal, by: str, rooms: Rooms) -> None:
+    """The run may be dead, so its record is brought up to date here. If it lives, `judge` comes to the same end."""
+    try:
+        run = rooms.catalog.run(journal.run)
+        attempt = attempt_of(run, journal.attempt)
+    except (UnknownRun, InvalidRequest):
+        return
+    now = rooms.clock.now()
+    cause = Cause(code=f"resumed-by-{by}", message=f"The pods were resumed by the {by}, not by the run.")
+    if attempt.status is AttemptStatus.OPEN:
+        voided = replace(attempt, status=AttemptStatus.INVALID, cause=cause, resumed_at=now)
+        attempts: Iterable[object] = (voided if item.number == voided.number else item for item in run.attempts)
+        run = rooms.catalog.save_run(replace(run, attempts=tuple(attempts)))
+    if run.status is RunStatus.RUNNING and _is_deserted(journal, rooms):
+        rooms.catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
+
+
+def _is_deserted(journal: PauseJournal, rooms: Rooms) -> bool:
+    """The watchdog wakes when the run's own deadline has passed; a run that is alive ends its pause before that."""
+    return rooms.clock.now() >= journal.resume_by
+
+
+def _told(journal: PauseJournal, by: str) -> dict[str, object]:
+    pods = [target.pod for target in journal.to_resume]
+    return {
+        "plan": journal.plan,
+        "run": journal.run,
+        "attempt": journal.attempt,
+        "by": by,
+        "pods": pods[:100],
+        "count": len(pods),
+    }
