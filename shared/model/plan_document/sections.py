@@ -1,0 +1,243 @@
+"""The keys of a written plan, section by section: types, limits, defaults and examples, which also make the JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from shared.model.cron import check_cron
+from shared.model.durations import PATTERN, format_duration, parse_duration
+from shared.model.plan import BackupSettings, DynamoDb, EksCluster, PauseSettings, Plan, Release, Retention, Schedule
+
+RESUME_ALLOWANCE_SECONDS = 15.0
+"""What a window needs beyond hold and drain: the calls themselves, the CheckPaused samples, the resume and its proof."""
+LONGEST_PAUSE_SECONDS = 600.0
+"""Capture waits for the hold inside one function, and Lambda ends a function after 900 s."""
+
+EXAMPLE: dict[str, Any] = {
+    "name": "orders-prod",
+    "releases": [
+        {"cluster": {"eks": "prod-tokyo", "region": "ap-northeast-1"}, "namespace": "scalar", "helm_release": "orders"}
+    ],
+    "databases": [{"dynamodb": {"region": "ap-northeast-1"}}],
+    "pause": {"hold": "10s", "drain": "65s", "max_pause": "3m", "attempts": 3},
+    "backup": {"kept_copy": True},
+    "schedule": {"cron": "0 3 * * *", "timezone": "Asia/Tokyo"},
+    "retention": {"keep_days": 35, "keep_at_least": 7},
+}
+
+
+def _time_zone(name: str) -> str:
+    """Source: the IANA time zone database of this machine, or of the package `tzdata`."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # OSError: the name of one of the database's folders, such as "Asia"
+        raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Tokyo or Etc/UTC") from error
+    return name
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PATTERN}, {"type": "number", "minimum": 0}]}),
+]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$")]
+Cron = Annotated[str, AfterValidator(check_cron)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class ClusterSection(_Section):
+    """The Kubernetes cluster that a release runs in."""
+
+    eks: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$", examples=["prod-tokyo"])]
+    """Name of the Amazon EKS cluster."""
+    region: Annotated[Region, Field(examples=["ap-northeast-1"])]
+    """AWS region of the cluster."""
+
+
+class ReleaseSection(_Section):
+    """One Helm release of ScalarDB Cluster, ScalarDB Server, ScalarDL Ledger or ScalarDL Auditor."""
+
+    cluster: Annotated[ClusterSection, Field(examples=[{"eks": "prod-tokyo", "region": "ap-northeast-1"}])]
+    """Where the release runs."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["scalar"])]
+    """Kubernetes namespace of the release."""
+    helm_release: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,51}[a-z0-9])?$", examples=["orders"])]
+    """Name of the Helm release, as `helm list` shows it."""
+    admin_port: Annotated[int | None, Field(ge=1, le=65535, examples=[60053])] = None
+    """Port of the Scalar Admin interface. Left out, it is found by the release's properties and Service."""
+
+    def to_release(self) -> Release:
+        return Release(
+            cluster=EksCluster(name=self.cluster.eks, region=self.cluster.region),
+            namespace=self.namespace,
+            helm_release=self.helm_release,
+            admin_port=self.admin_port,
+        )
+
+
+class DynamoDbSection(_Section):
+    """The DynamoDB tables of the plan's releases in one region, found by themselves: Coordinator and metadata included."""
+
+    region: Annotated[Region, Field(examples=["ap-northeast-1"])]
+    """AWS region of the tables."""
+    tables: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,255}$")], ...],
+        Field(strict=False, examples=[["audit.events"]]),
+    ] = ()
+    """Further tables that no release names, by their full names."""
+
+    @field_validator("tables")
+    @classmethod
+    def _refuse_duplicates(cls, tables: tuple[str, ...]) -> tuple[str, ...]:
+        _refuse_duplicates("table", tables)
+        return tables
+
+
+class DatabaseSection(_Section):
+    """One database of the plan, under the name of its kind."""
+
+    dynamodb: Annotated[DynamoDbSection, Field(examples=[{"region": "ap-northeast-1"}])]
+    """Amazon DynamoDB."""
+
+    def to_database(self) -> DynamoDb:
+        return DynamoDb(region=self.dynamodb.region, tables=self.dynamodb.tables)
+
+
+class PauseSection(_Section):
+    """How the pods are paused. hold + drain + 15 s may not be more than max_pause."""
+
+    hold: Annotated[Seconds, Field(ge=1, examples=["10s"])] = PauseSettings().hold_seconds
+    """The least time every pod stays paused. The vendor's guides say about ten seconds."""
+    drain: Annotated[Seconds, Field(ge=1, examples=["65s"])] = PauseSettings().drain_seconds
+    """How long a pod may wait for outstanding transactions. ScalarDB gives up an abandoned one after 60 s."""
+    max_pause: Annotated[Seconds, Field(le=LONGEST_PAUSE_SECONDS, examples=["3m"])] = PauseSettings().max_pause_seconds
+    """When the watchdog resumes the pods, whatever has happened. At most 10 minutes."""
+    attempts: Annotated[int, Field(ge=1, le=10, examples=[3])] = PauseSettings().attempts
+    """How many pause windows a run may try before it fails."""
+    margin: Annotated[Seconds, Field(ge=0, le=10, examples=["0.5s"])] = PauseSettings().margin_seconds
+    """Kept free at both ends of the window on every database's clock."""
+
+    @model_validator(mode="after")
+    def _fits_max_pause(self) -> PauseSection:
+        needed = self.hold + self.drain + RESUME_ALLOWANCE_SECONDS
+        if needed > self.max_pause:
+            raise ValueError(
+                f"hold {format_duration(self.hold)} + drain {format_duration(self.drain)} + "
+                f"{format_duration(RESUME_ALLOWANCE_SECONDS)} = {format_duration(needed)} is more than "
+                f"max_pause {format_duration(self.max_pause)}; raise max_pause (at most 10m) or lower hold or drain"
+            )
+        return self
+
+    def to_settings(self) -> PauseSettings:
+        return PauseSettings(
+            hold_seconds=self.hold,
+            drain_seconds=self.drain,
+            max_pause_seconds=self.max_pause,
+            attempts=self.attempts,
+            margin_seconds=self.margin,
+        )
+
+
+class BackupSection(_Section):
+    """How the restore point is kept."""
+
+    kept_copy: Annotated[bool, Field(examples=[True])] = BackupSettings().kept_copy
+    """DynamoDB: keep an on-demand backup of the restore point that outlives the point-in-time recovery window."""
+
+
+class ScheduleSection(_Section):
+    """When backups run by themselves."""
+
+    cron: Annotated[Cron, Field(examples=["0 3 * * *"])]
+    """Minute, hour, day of month, month, day of week."""
+    timezone: Annotated[TimeZone, Field(examples=["Asia/Tokyo"])]
+    """IANA time zone. The wall-clock time of this zone is kept when its clocks change."""
+
+
+class RetentionSection(_Section):
+    """How long restore points are kept."""
+
+    keep_days: Annotated[int, Field(ge=1, examples=[35])] = Retention().keep_days
+    """Days after which a restore point expires."""
+    keep_at_least: Annotated[int, Field(ge=1, examples=[7])] = Retention().keep_at_least
+    """The newest good points that never expire, however old they are."""
+
+
+class PlanDocument(_Section):
+    """What is backed up together, and how."""
+
+    model_config = ConfigDict(title="scalar-backup plan", json_schema_extra={"examples": [EXAMPLE]})
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["orders-prod"])]
+    """Name of the plan: lower-case letters, digits and hyphens, at most 40."""
+    releases: Annotated[tuple[ReleaseSection, ...], Field(strict=False, min_length=1, examples=[EXAMPLE["releases"]])]
+    """The Helm releases that are paused together."""
+    databases: Annotated[tuple[DatabaseSection, ...], Field(strict=False, min_length=1, examples=[EXAMPLE["databases"]])]
+    """The databases that get one common restore point."""
+    pause: Annotated[PauseSection, Field(examples=[EXAMPLE["pause"]])] = PauseSection()
+    """How the pods are paused."""
+    backup: Annotated[BackupSection, Field(examples=[EXAMPLE["backup"]])] = BackupSection()
+    """How the restore point is kept."""
+    schedule: Annotated[ScheduleSection | None, Field(examples=[EXAMPLE["schedule"]])] = None
+    """When backups run by themselves. Left out, they run on demand and on events only."""
+    retention: Annotated[RetentionSection, Field(examples=[EXAMPLE["retention"]])] = RetentionSection()
+    """How long restore points are kept."""
+
+    @field_validator("releases")
+    @classmethod
+    def _refuse_duplicate_releases(cls, releases: tuple[ReleaseSection, ...]) -> tuple[ReleaseSection, ...]:
+        _refuse_duplicates(
+            "release", [f"{item.cluster.region}/{item.cluster.eks}/{item.namespace}/{item.helm_release}" for item in releases]
+        )
+        return releases
+
+    @field_validator("databases")
+    @classmethod
+    def _refuse_duplicate_databases(cls, databases: tuple[DatabaseSection, ...]) -> tuple[DatabaseSection, ...]:
+        _refuse_duplicates("database", [item.to_database().key for item in databases])
+        return databases
+
+    def to_plan(self) -> Plan:
+        return Plan(
+            name=self.name,
+            releases=tuple(release.to_release() for release in self.releases),
+            databases=tuple(database.to_database() for database in self.databases),
+            pause=self.pause.to_settings(),
+            backup=BackupSettings(kept_copy=self.backup.kept_copy),
+            schedule=Schedule(cron=self.schedule.cron, timezone=self.schedule.timezone) if self.schedule else None,
+            retention=Retention(keep_days=self.retention.keep_days, keep_at_least=self.retention.keep_at_least),
+        )
+
+
+def _refuse_duplicates(what: str, keys: Sequence[str]) -> None:
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"{what} named more than once: {', '.join(twice)}")
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a plan, with descriptions, units, defaults and examples."""
+    schema = PlanDocument.model_json_schema()
+    for key in ("hold", "drain", "max_pause", "margin"):
+        field = schema["$defs"]["PauseSection"]["properties"][key]
+        field["default"] = format_duration(field["default"])
+    for key in ("pause", "backup", "retention"):
+        del schema["properties"][key]["default"]  # each key of the section has its own
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
