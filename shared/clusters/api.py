@@ -1,0 +1,179 @@
+"""Reading a cluster: list, get and watch objects, and ask what one may do. Objects are the API's own JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from shared.clusters.connection import Answer, Connection, Request, TokenSource
+from shared.clusters.refusals import MAX_TEXT, Refusal, cut, error_for, refusal_of
+from shared.clusters.resources import collection_path, group_of, label_selector, object_path
+from shared.clusters.watch import WatchStream
+from shared.model.errors import BackupError, HistoryExpired, Misconfigured
+from shared.model.kubernetes import KubernetesObject, ObjectList
+
+PAGE_SIZE = 500
+"""As kubectl has it: a page of pods is then a few megabytes."""
+WATCH_SLACK_SECONDS = 5.0
+"""How much later than its time-out a watch may end before its connection counts as dead."""
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+class KubernetesApi:
+    """One cluster. Safe to use from several threads; keeps its connections between calls.
+
+    `kind` is always the plural resource name: pods, services, configmaps, secrets, deployments or replicasets; anything else is
+    a ValueError. Every method raises, besides what it names itself:
+
+        Unreachable: no answer, or the control plane is failing.
+        Throttled: the API server asks to slow down.
+        Forbidden: not signed in, or a right is missing; the message has the server's own sentence.
+        InvalidRequest: a name or label that Kubernetes does not allow.
+        Misconfigured: what answers is not a Kubernetes API.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        ca_pem: str,
+        tokens: TokenSource,
+        *,
+        name: str,
+        sign_in_hint: str = "",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`name` is how messages call the cluster; `sign_in_hint` says what to do when it refuses the token."""
+        self._connection = Connection(endpoint, ca_pem, tokens, name=name, sleep=sleep)
+        self._sign_in_hint = sign_in_hint
+
+    @property
+    def endpoint_failed(self) -> bool:
+        """No connection could be made: the cluster may have moved or been created anew."""
+        return self._connection.endpoint_failed
+
+    def close(self) -> None:
+        """Gives up the kept connections; a later call opens new ones."""
+        self._connection.close()
+
+    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> ObjectList:
+        """All objects that carry all the labels, and the resourceVersion from which a watch sees everything that follows.
+
+        Raises:
+            HistoryExpired: the list was so slow, twice, that the server forgot the snapshot it was paging through.
+        """
+        try:
+            return self._list_pages(kind, namespace, labels)
+        except HistoryExpired:
+            return self._list_pages(kind, namespace, labels)
+
+    def get(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
+        """The object; None when there is none of that name."""
+        path = object_path(kind, namespace, name)
+        what = f"get {kind.removesuffix('s')} {namespace}/{name}"
+        answer = self._connection.send(Request("GET", path, what))
+        return None if _is_missing_object(answer) else self._document(what, answer)
+
+    def watch(
+        self, kind: str, namespace: str, labels: Mapping[str, str], resource_version: str, timeout_seconds: int
+    ) -> WatchStream:
+        """Everything that happens to the objects after `resource_version`, for `timeout_seconds`.
+
+        Returns when the server has begun the stream. `WatchStream` says how it ends.
+
+        Raises:
+            HistoryExpired: the server no longer knows what followed the resourceVersion. It may say so later, in the stream.
+        """
+        query = _selection(labels) | {
+            "watch": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+            "allowWatchBookmarks": "true",
+        }
+        what = f"watch {kind} in namespace {namespace}"
+        request = Request("GET", collection_path(kind, namespace), what, query)
+        answer = self._connection.send(request, stream_seconds=timeout_seconds + WATCH_SLACK_SECONDS)
+        if answer.stream is None:
+            raise self._refused(what, refusal_of(answer.status, answer.headers, answer.body))
+        return WatchStream(
+            answer.stream,
+            seconds=timeout_seconds,
+            refused=lambda refusal: self._refused(what, refusal),
+            broken=lambda error: self._connection.unreachable(what, error),
+        )
+
+    def can_i(self, verb: str, resource: str, namespace: str, *, name: str = "") -> bool:
+        """Whether the caller has a right, without using it. `resource` may name a subresource: `pods/portforward`.
+
+        `name` asks for one object; without it, for all of the namespace.
+        """
+        kind, _, subresource = resource.partition("/")
+        attributes = {
+            "verb": verb,
+            "group": group_of(kind),
+            "resource": kind,
+            "subresource": subresource,
+            "namespace": namespace,
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+        }
+        document = self._fetch(Request("POST", _REVIEWS, "ask for its own rights", body=review))
+        return bool(document.get("status", {}).get("allowed"))
+
+    def server_version(self) -> str:
+        """The version of the control plane, as in v1.33.1-eks-3abbec1."""
+        return str(self._fetch(Request("GET", "/version", "read the version")).get("gitVersion", ""))
+
+    def _list_pages(self, kind: str, namespace: str, labels: Mapping[str, str]) -> ObjectList:
+        pages = [*self._pages(kind, namespace, labels)]
+        items = tuple(item for page in pages for item in page.get("items") or ())
+        return ObjectList(items=items, resource_version=pages[0]["metadata"]["resourceVersion"])
+
+    def _pages(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """All pages show the snapshot that the first one was taken from; `continue` holds on to it."""
+        query = _selection(labels) | {"limit": str(PAGE_SIZE)}
+        path, what = collection_path(kind, namespace), f"list {kind} in namespace {namespace}"
+        while True:
+            page = self._fetch(Request("GET", path, what, query))
+            yield page
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query = query | {"continue": token}
+
+    def _fetch(self, request: Request) -> dict[str, Any]:
+        return self._document(request.what, self._connection.send(request))
+
+    def _document(self, what: str, answer: Answer) -> dict[str, Any]:
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refused(what, refusal_of(answer.status, answer.headers, answer.body))
+        try:
+            document = json.loads(answer.body)
+        except ValueError as error:
+            raise self._not_kubernetes(what, answer) from error
+        if not isinstance(document, dict):
+            raise self._not_kubernetes(what, answer)
+        return document
+
+    def _refused(self, what: str, refusal: Refusal) -> BackupError:
+        return error_for(refusal, self._connection.name, what, self._sign_in_hint)
+
+    def _not_kubernetes(self, what: str, answer: Answer) -> Misconfigured:
+        sentence = f"the answer is not JSON: {answer.body[:MAX_TEXT].decode(errors='replace')}"
+        error = self._refused(what, Refusal(answer.status, cut(sentence)))
+        return Misconfigured(error.message, hint=error.hint)
+
+
+def _selection(labels: Mapping[str, str]) -> dict[str, str]:
+    return {"labelSelector": label_selector(labels)} if labels else {}
+
+
+def _is_missing_object(answer: Answer) -> bool:
+    """Not for a path that the server does not know, whose 404 is plain text: that is no Kubernetes API."""
+    return answer.status == HTTPStatus.NOT_FOUND and b'"Status"' in answer.body
