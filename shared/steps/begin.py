@@ -28,7 +28,8 @@ async def begin(request: Request, rooms: Rooms) -> Answer:
     catalog, now = rooms.catalog, rooms.clock.now()
     run, attempt_number = catalog.run(text(request, "run")), number(request, "attempt")
     plan = evidence.plan_of(catalog, run.id)
-    resume_by = now + timedelta(seconds=plan.pause.max_pause_seconds)
+    # A whole second: the Wait state of Step Functions takes no more of a time stamp for granted.
+    resume_by = (now + timedelta(seconds=plan.pause.max_pause_seconds)).replace(microsecond=0)
     lease = catalog.acquire_lease(run.plan, run.id, resume_by + LEASE_SLACK, now)
     _close_deserted_runs(catalog, run, now)
     if run.pause is None:

@@ -15,7 +15,7 @@ from shared.model.run import Run, run_id
 from shared.model.storage import ReleaseStorage
 from shared.steps import evidence
 from shared.steps.ports import Rooms
-from shared.steps.request import Answer, Execution, Request, execution, text
+from shared.steps.request import Answer, Execution, Request, execution, mapping, text
 
 CHECKS_IN_RECORD = 50
 """How many results the run's own record holds, failures first; all of them are in its document `checks`."""
@@ -24,12 +24,14 @@ CHECKS_IN_RECORD = 50
 async def check(request: Request, rooms: Rooms) -> Answer:
     """Checks a plan.
 
-    Request: `plan`; in an engine also `execution` and `reason`: then the run's record is created first, so that an attempt
-    stopped by a check leaves a trace. Answer: `ok`, `pause` (the decision), and without an execution all `checks`.
+    Request: `plan` and `reason`, or in an engine `input`, which holds them, and `execution`: then the run's record is created
+    first, so that an attempt stopped by a check leaves a trace. Answer: `ok`, `pause` (the decision), and without an execution
+    all `checks`.
     """
-    stored = rooms.catalog.plan(text(request, "plan"))
+    asked = mapping(request.get("input", request), "The input")
+    stored = rooms.catalog.plan(text(asked, "plan"))
     within = execution(request)
-    run = _create_run(stored.plan, stored.revision, text(request, "reason", "on-demand"), within, rooms) if within else None
+    run = _create_run(stored.plan, stored.revision, text(asked, "reason", "on-demand"), within, rooms) if within else None
     decision = decide_pause(stored.plan)
     results, storages = await _all_checks(stored.plan, decision, rooms)
     ok = not any(result.status is CheckStatus.FAILED for result in results)

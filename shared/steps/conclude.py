@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.model.errors import UnknownRun
+from shared.model.checks import failures, summary
+from shared.model.errors import NotReady, UnknownRun
 from shared.model.records import replace, to_record
 from shared.model.run import Attempt, AttemptStatus, Cause, Run, RunStatus, run_id
-from shared.steps.engine_errors import cause_from_engine
+from shared.steps.engine_errors import LONGEST_MESSAGE, cause_from_engine
 from shared.steps.ports import Catalog, Rooms
 from shared.steps.request import Answer, Execution, Request, execution
 
 FAILED = "Backup Failed"
-_CHECKS = Cause(
-    code="NotReady",
-    message="The checks before the backup failed; nothing was paused.",
-    hint="`scalar-backup check PLAN` shows them with what to do.",
+_UNKNOWN = Cause(
+    code="Unknown", message="The execution failed without saying why.", hint="Its history in the console shows the state."
 )
 
 
@@ -29,7 +28,7 @@ async def conclude(request: Request, rooms: Rooms) -> Answer:
     given = request.get("input")
     plan = given.get("plan") if isinstance(given, Mapping) else None
     run = _find_or_create(within, plan, str(given.get("reason", "") if isinstance(given, Mapping) else ""), rooms)
-    cause = cause_from_engine(request.get("error")) or (_known_cause(run) if run else None) or _CHECKS
+    cause = cause_from_engine(request.get("error")) or (_known_cause(run) if run else None) or _UNKNOWN
     paused = False
     if run is not None:
         paused = _has_open_pause(rooms.catalog, run)
@@ -61,7 +60,16 @@ def _find_or_create(within: Execution | None, plan: object, reason: str, rooms: 
 
 
 def _known_cause(run: Run) -> Cause | None:
-    return run.attempt.cause if run.attempt else None
+    """What the run's own record says: its last attempt's cause, or the checks that stopped it before it began."""
+    if run.attempt and run.attempt.cause:
+        return run.attempt.cause
+    if not failures(run.checks):
+        return None
+    return Cause(
+        code=NotReady.__name__,
+        message=f"The checks before the backup failed; nothing was paused. {summary(run.checks)}"[:LONGEST_MESSAGE],
+        hint=f"`scalar-backup check {run.plan}` shows each with what to do.",
+    )
 
 
 def _has_open_pause(catalog: Catalog, run: Run) -> bool:

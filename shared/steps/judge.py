@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.model.errors import FencedOff
@@ -100,7 +100,7 @@ def _window(plan: Plan, found: Evidence) -> SafeWindow | None:
     return safe_window(paused, resuming, keys, timedelta(seconds=plan.pause.margin_seconds))
 
 
-def _causes(found: Evidence, caught: Cause | None, resumed_by: str, window: SafeWindow | None) -> Iterable[Cause]:
+def _causes(found: Evidence, caught: Cause | None, resumed_by: str, window: SafeWindow | None) -> Iterator[Cause]:
     """Everything that speaks against the window, the most telling first. No evidence speaks against it too."""
     if resumed_by in ("watchdog", "operator"):
         yield Cause(
@@ -125,7 +125,7 @@ def _causes(found: Evidence, caught: Cause | None, resumed_by: str, window: Safe
         yield _no_safe_second(window)
 
 
-def _pod_causes(found: Evidence) -> Iterable[Cause]:
+def _pod_causes(found: Evidence) -> Iterator[Cause]:
     after = {snapshot.release.key: snapshot for snapshot in found.after}
     for snapshot in found.before:
         later = after.get(snapshot.release.key)

@@ -15,7 +15,7 @@ SUCCEEDED = "Backup Succeeded"
 
 
 async def publish(request: Request, rooms: Rooms) -> Answer:
-    """Publishes the restore point of `run` and gives the lease back. A repeated call tells the world again, and changes nothing.
+    """Publishes the restore point of `run` and gives the lease back. A repeated call tells the world again, no more.
 
     Raises:
         InvalidRequest: a database of the plan is not protected yet.

@@ -1,0 +1,70 @@
+"""The one place that chooses implementations. Each room is made when it is first used, and only then is its SDK imported."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.model.plan import Database
+from shared.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from shared.steps.ports import Admin, Catalog, DatabaseAccess, Releases, Signals
+
+
+class AwsRooms:
+    """The rooms of a deployment on AWS (port `Rooms`).
+
+    Make one per process: connections, clock bounds and tokens are kept in it from one call to the next.
+    `catalog_table` and `event_bus` name the deployment's table and event bus; `region` is its region.
+    """
+
+    def __init__(self, catalog_table: str, event_bus: str, region: str) -> None:
+        self._catalog_table, self._event_bus, self._region = catalog_table, event_bus, region
+        self.clock = SystemClock()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from shared.catalog.dynamodb import DynamoDbCatalog
+
+        return DynamoDbCatalog(self._catalog_table, self._session)
+
+    @cached_property
+    def releases(self) -> Releases:
+        from shared.clusters.eks import EksClusters
+        from shared.scalar.releases import ReleasesInClusters
+
+        return ReleasesInClusters(EksClusters(self._session), self.clock)
+
+    @cached_property
+    def admin(self) -> Admin:
+        from shared.scalar.admin import AdminClient
+
+        return AdminClient(self.clock)
+
+    @cached_property
+    def signals(self) -> Signals:
+        from shared.signals.eventbridge import EventBridgeSignals
+
+        return EventBridgeSignals(self._event_bus, self._session)
+
+    def database(self, database: Database) -> DatabaseAccess:
+        return self._databases[type(database).__name__]
+
+    @cached_property
+    def _databases(self) -> dict[str, DatabaseAccess]:
+        """One entry per managed database, by the class of its section in the plan."""
+        from shared.databases.dynamodb import DynamoDbAccess
+
+        return {"DynamoDb": DynamoDbAccess(self._session, self.clock)}
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        return boto3.session.Session(region_name=self._region)
+
+
+def operator_rooms(catalog_table: str, event_bus: str, region: str) -> AwsRooms:
+    """The rooms as the command line uses them, with the operator's own credentials and network."""
+    return AwsRooms(catalog_table, event_bus, region)
