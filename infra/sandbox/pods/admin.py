@@ -31,14 +31,15 @@ class Admin:
 
     def handler(self) -> grpc.GenericRpcHandler[Any, bytes]:
         methods = {
-            "Pause": grpc.unary_unary_rpc_method_handler(self.pause, wire.decode_pause_request),
+            "Pause": grpc.unary_unary_rpc_method_handler(self.pause),
             "Unpause": grpc.unary_unary_rpc_method_handler(self.unpause),
         }
         if self.gate.generation.has_check_paused:
             methods["CheckPaused"] = grpc.unary_unary_rpc_method_handler(self.check_paused)
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def pause(self, request: PauseRequest, context: Context) -> bytes:
+    async def pause(self, message: bytes, context: Context) -> bytes:
+        request = await self._decode(message, context)
         limit_ms = request.max_pause_wait_ms
         generation = self.gate.generation
         if generation.refuses_empty_wait and request.wait_outstanding and limit_ms is not None and limit_ms <= 0:
@@ -54,6 +55,12 @@ class Admin:
 
     async def check_paused(self, _: bytes, context: Context) -> bytes:
         return wire.encode_check_paused_response(not self.gate.is_open)
+
+    async def _decode(self, message: bytes, context: Context) -> PauseRequest:
+        try:
+            return wire.decode_pause_request(message)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INTERNAL, f"The bytes are not a PauseRequest: {error}")
 
     async def _without_noticing_the_client(self, wait_outstanding: bool, limit_ms: int | None) -> PauseOutcome:
         """The products do not look whether the client is still there, so a pause may take effect with nobody listening."""
