@@ -1,0 +1,18 @@
+"""Puts the repairs onto moto's Step Functions, once per process."""
+
+from __future__ import annotations
+
+from moto.core.config import default_user_config
+
+from infra.sandbox.aws.functions import Clients
+from infra.sandbox.aws.step_functions import cloudformation, errors, executions, tasks, times
+
+
+def install(clients: Clients) -> None:
+    """`clients` reaches this sandbox: tasks of state machines call services through it."""
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    executions.install()
+    tasks.install(clients)
+    errors.install()
+    times.install()
+    cloudformation.install()
