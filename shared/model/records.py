@@ -11,8 +11,15 @@ from shared.model.errors import Misconfigured
 T = TypeVar("T")
 
 
+class _KeywordsOnly(msgspec.StructMeta):
+    """Subclasses of a Struct do not inherit `kw_only`, unlike every other option."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _KeywordsOnly:
+        return super().__new__(mcs, name, bases, namespace, **{"kw_only": True, **options})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Value(msgspec.Struct, metaclass=_KeywordsOnly, frozen=True, omit_defaults=True):
     """A value of the model: immutable, compared by content. Unknown fields of newer records are ignored when read."""
 
 
