@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from shared.clusters.connection import Answer, Connection, Request, TokenSource
-from shared.clusters.refusals import MAX_TEXT, Refusal, cut, error_for, refusal_of
+from shared.clusters.refusals import NOT_KUBERNETES_HINT, Refusal, cut, error_for, refusal_of
 from shared.clusters.resources import collection_path, group_of, label_selector, object_path
 from shared.clusters.watch import WatchStream
 from shared.model.errors import BackupError, HistoryExpired, Misconfigured
@@ -141,11 +141,13 @@ class KubernetesApi:
         path, what = collection_path(kind, namespace), f"list {kind} in namespace {namespace}"
         while True:
             page = self._fetch(Request("GET", path, what, query))
+            metadata = page.get("metadata") or {}
+            if "resourceVersion" not in metadata:
+                raise self._not_kubernetes(what, "a list without a resourceVersion")
             yield page
-            token = page["metadata"].get("continue")
-            if not token:
+            if not metadata.get("continue"):
                 return
-            query = query | {"continue": token}
+            query = query | {"continue": metadata["continue"]}
 
     def _fetch(self, request: Request) -> dict[str, Any]:
         return self._document(request.what, self._connection.send(request))
@@ -156,18 +158,17 @@ class KubernetesApi:
         try:
             document = json.loads(answer.body)
         except ValueError as error:
-            raise self._not_kubernetes(what, answer) from error
+            raise self._not_kubernetes(what, answer.body.decode(errors="replace")) from error
         if not isinstance(document, dict):
-            raise self._not_kubernetes(what, answer)
+            raise self._not_kubernetes(what, str(document))
         return document
 
     def _refused(self, what: str, refusal: Refusal) -> BackupError:
         return error_for(refusal, self._connection.name, what, self._sign_in_hint)
 
-    def _not_kubernetes(self, what: str, answer: Answer) -> Misconfigured:
-        sentence = f"the answer is not JSON: {answer.body[:MAX_TEXT].decode(errors='replace')}"
-        error = self._refused(what, Refusal(answer.status, cut(sentence)))
-        return Misconfigured(error.message, hint=error.hint)
+    def _not_kubernetes(self, what: str, seen: str) -> Misconfigured:
+        message = f"{self._connection.name}: cannot {what}: the answer is not of the Kubernetes API: {cut(seen)}."
+        return Misconfigured(message, hint=NOT_KUBERNETES_HINT)
 
 
 def _selection(labels: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,8 @@ from shared.model.errors import (
 MAX_TEXT = 256
 """A server's text is cut here: a proxy may answer with a whole page, and the message goes into logs and the catalog."""
 
+NOT_KUBERNETES_HINT = "Something other than the Kubernetes API may be answering there: a proxy or a wrong endpoint."
+
 
 class Refusal(NamedTuple):
     """`status` as HTTP has it, also when it arrived inside a stream. `retry_after_seconds` is None when none was asked for."""
@@ -90,6 +92,4 @@ def error_for(refusal: Refusal, where: str, what: str, sign_in_hint: str) -> Bac
                 retry_after_seconds=seconds if seconds is not None else 1.0,
             )
         case _:
-            return Misconfigured(
-                message, hint="Something other than the Kubernetes API may be answering there: a proxy or a wrong endpoint."
-            )
+            return Misconfigured(message, hint=NOT_KUBERNETES_HINT)
