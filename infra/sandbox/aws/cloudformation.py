@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import botocore.exceptions
-from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, UnformattedGetAttTemplateException, ValidationError
 
 from infra.sandbox.aws.functions import Clients
-from infra.sandbox.aws.moto_names import CloudFormationModel, cloudformation_parsing
+from infra.sandbox.aws.moto_names import CloudFormationModel, EventBus, LambdaVersion, cloudformation_parsing
 
 Properties = dict[str, Any]
 
@@ -40,6 +40,12 @@ def install(clients: Clients) -> None:
     _kept.extend(_model(resource_type, clients) for resource_type in _types())
     for cached in ("get_model_list", "get_model_map", "get_name_type_map"):
         getattr(cloudformation_parsing, cached).cache_clear()
+    _refuse_unknown_types()
+    _fail_by_name()
+    _give_physical_ids()
+
+
+def _refuse_unknown_types() -> None:
     known = cloudformation_parsing.resource_class_from_type
 
     def resource_class_from_type(resource_type: str) -> Any:
@@ -53,6 +59,66 @@ def install(clients: Clients) -> None:
         return found
 
     cloudformation_parsing.resource_class_from_type = resource_class_from_type
+
+
+def _fail_by_name() -> None:
+    """What goes wrong with one resource fails the stack with the resource's name; moto answers HTTP 500, or carries on."""
+
+    def named(original: Callable[..., Any]) -> Callable[..., Any]:
+        def parse(logical_id: str, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return original(logical_id, *args, **kwargs)
+            except CloudFormationError:
+                raise
+            except Exception as error:
+                reason = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+                raise ValidationError(message=f"Resource {logical_id} failed: {reason}") from error
+
+        return parse
+
+    for name in ("parse_and_create_resource", "parse_and_update_resource"):
+        setattr(cloudformation_parsing, name, named(getattr(cloudformation_parsing, name)))
+    clean = cloudformation_parsing.parse_resource
+
+    def parse_resource(resource_json: Any, resources_map: Any) -> Any:
+        found = clean(resource_json, resources_map)
+        if unresolved := _unresolved(found[1].get("Properties")):
+            raise ValidationError(
+                message=f"{found[2]} uses {unresolved}, an attribute that the sandbox does not implement for that type"
+            )
+        return found
+
+    cloudformation_parsing.parse_resource = parse_resource
+
+
+def _unresolved(value: Any) -> str | None:
+    """The first Fn::GetAtt that moto left as it was, written as in a template."""
+    if isinstance(value, dict):
+        if set(value) == {"Fn::GetAtt"}:
+            return f"!GetAtt {'.'.join(value['Fn::GetAtt'])}"
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((found for item in value if (found := _unresolved(item))), None)
+    return None
+
+
+def _give_physical_ids() -> None:
+    """What Ref and Fn::GetAtt answer for types of moto that have no answer: buses, versions of functions."""
+    EventBus.physical_resource_id = property(lambda bus: bus.name)
+    create = LambdaVersion.create_from_cloudformation_json.__func__
+
+    def create_from_cloudformation_json(
+        cls: Any, resource_name: str, cloudformation_json: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        made = create(cls, resource_name, cloudformation_json, *args, **kwargs)
+        function = cloudformation_json["Properties"]["FunctionName"]
+        made.physical_resource_id = f"arn:aws:lambda:{args[1]}:{args[0]}:function:{function}:{made.version}"
+        return made
+
+    LambdaVersion.create_from_cloudformation_json = classmethod(create_from_cloudformation_json)
+    LambdaVersion.has_cfn_attr = classmethod(lambda _cls, name: name == "Version")
+    LambdaVersion.get_cfn_attribute = lambda version, _name: str(version.version)
+    LambdaVersion.delete = lambda *_: None  # it goes with its function
 
 
 def _types() -> list[ResourceType]:

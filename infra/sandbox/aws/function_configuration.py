@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from infra.sandbox.aws.moto_names import LambdaFunction
@@ -49,6 +50,7 @@ def install() -> None:
         properties.setdefault("Environment", {"Variables": {}})
         properties.setdefault("DeadLetterConfig", None)
         update_configuration(original_resource, properties)
+        original_resource.last_modified = dt.datetime.now(dt.UTC).isoformat()
         return original_resource
 
     LambdaFunction.__init__ = with_dead_letter_queue

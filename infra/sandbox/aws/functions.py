@@ -236,7 +236,7 @@ class Functions:
 
 def _fingerprint(function: dict[str, Any]) -> str:
     """Changes when a warm process would no longer be what a new one is."""
-    parts = ("Handler", "Role", "Environment", "MemorySize", "Timeout", "CodeSha256", "DeadLetterConfig")
+    parts = ("Handler", "Role", "Environment", "MemorySize", "CodeSha256", "LastModified")
     return json.dumps([function.get(part) for part in parts], sort_keys=True)
 
 

@@ -10,7 +10,7 @@ import importlib
 import inspect
 from importlib.metadata import version
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, LambdaVersion
 from moto.cloudformation import parsing as cloudformation_parsing
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
@@ -18,7 +18,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.eks.models import eks_backends
-from moto.events.models import Rule, events_backends
+from moto.events.models import EventBus, Rule, events_backends
 from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, scheduler_backends
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
@@ -31,7 +31,9 @@ __all__ = [
     "DynamoResult",
     "DynamoType",
     "EventBridgeSchedulerBackend",
+    "EventBus",
     "LambdaFunction",
+    "LambdaVersion",
     "Rule",
     "Schedule",
     "StateMachine",
@@ -55,6 +57,9 @@ _EXPECTED = {
     "moto.awslambda.models:LambdaFunction.get_configuration": ["self", "on_create"],
     "moto.awslambda.models:LambdaFunction.update_configuration": ["self", "config_updates"],
     "moto.cloudformation.parsing:resource_class_from_type": ["resource_type"],
+    "moto.cloudformation.parsing:parse_and_create_resource": None,
+    "moto.cloudformation.parsing:parse_and_update_resource": None,
+    "moto.cloudformation.parsing:parse_resource": ["resource_json", "resources_map"],
     "moto.cloudformation.parsing:get_model_list": [],
     "moto.cloudformation.parsing:get_model_map": [],
     "moto.cloudformation.parsing:get_name_type_map": [],
