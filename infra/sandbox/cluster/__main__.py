@@ -1,0 +1,125 @@
+"""`python -m infra.sandbox.cluster`: one cluster that lives until its standard input is closed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from infra.sandbox.cluster.api.clock import Clock
+from infra.sandbox.cluster.api.eks_tokens import EksTokens
+from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS, REPLICA_SETS
+from infra.sandbox.cluster.api.server import ApiServer
+from infra.sandbox.cluster.api_client import ApiClient
+from infra.sandbox.cluster.certificates import create_certificates
+from infra.sandbox.cluster.controllers.deployments import DeploymentController
+from infra.sandbox.cluster.controllers.garbage import GarbageCollector
+from infra.sandbox.cluster.controllers.replica_sets import ReplicaSetController
+from infra.sandbox.cluster.informer import Informer
+from infra.sandbox.cluster.node.addresses import AddressPool
+from infra.sandbox.cluster.node.containers import Launch
+from infra.sandbox.cluster.node.kubelet import Kubelet
+from infra.sandbox.cluster.node.pods import Node, base_environment
+
+_REPOSITORY = Path(__file__).resolve().parents[3]
+_SCALAR_POD = [sys.executable, "-m", "infra.sandbox.pods"]
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    with contextlib.ExitStack() as stack:
+        state_directory = arguments.state_dir
+        if state_directory is None:
+            state_directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-cluster-")))
+        state_directory.mkdir(parents=True, exist_ok=True)
+        state_directory.chmod(0o700)  # it holds the keys and the Secrets that pods have mounted
+        asyncio.run(_serve(arguments, state_directory))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.sandbox.cluster", description=__doc__)
+    parser.add_argument("--name", required=True, help="the EKS cluster's name, which tokens are bound to")
+    parser.add_argument("--network", required=True, help="first two octets of the pods' addresses, e.g. 127.77")
+    parser.add_argument("--identity-url", required=True, help="the STS that EKS tokens are verified at")
+    parser.add_argument("--state-dir", type=Path, help="where pods' folders and logs are kept (default: thrown away)")
+    parser.add_argument("--pod-command", type=json.loads, default=_SCALAR_POD, help="JSON list: the program of a container")
+    return parser.parse_args()
+
+
+async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
+    admin_token, clock = secrets.token_urlsafe(32), Clock()
+    certificates = create_certificates(arguments.name)
+    server = ApiServer(admin_token, EksTokens(arguments.name, arguments.identity_url, clock), clock)
+    url = await server.start(certificates.server_context(state_directory))
+    try:
+        async with (
+            ApiClient(url, certificates.ca_pem, admin_token) as client,
+            _node(arguments, state_directory, client) as kubelet,
+        ):
+            server.controls.on_kill = kubelet.kill_container
+            print(json.dumps({"url": url, "ca_pem": certificates.ca_pem, "admin_token": admin_token}), flush=True)
+            await _told_to_stop()
+    finally:
+        await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def _node(arguments: argparse.Namespace, directory: Path, client: ApiClient) -> AsyncIterator[Kubelet]:
+    """Controllers and kubelet, running."""
+    deployments, replica_sets, pods = (Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS))
+
+    def command(launch: Launch) -> list[str]:
+        where = ["--image", launch.image, "--address", launch.address, "--root", str(launch.root)]
+        return [*arguments.pod_command, *where]
+
+    node = Node(
+        f"{arguments.name}-node-1",
+        client,
+        AddressPool(arguments.network),
+        directory,
+        command,
+        base_environment(_REPOSITORY),
+    )
+    kubelet = Kubelet(node, pods)
+    loops = [
+        DeploymentController(client, deployments, replica_sets).queue.run(),
+        ReplicaSetController(client, replica_sets, pods).queue.run(),
+        GarbageCollector(client, replica_sets, [deployments]).queue.run(),
+        GarbageCollector(client, pods, [replica_sets]).queue.run(),
+        kubelet.run(),
+        *(informer.run() for informer in (deployments, replica_sets, pods)),
+    ]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(loop) for loop in loops]
+        yield kubelet
+        for task in tasks:
+            task.cancel()
+
+
+async def _told_to_stop() -> None:
+    """Returns at the end of standard input, or on SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended = asyncio.create_task(reader.read())
+    signalled = asyncio.create_task(stopped.wait())
+    await asyncio.wait({ended, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (ended, signalled):
+        task.cancel()
+    transport.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Pod addresses from 127.0.0.0/8, which need no set-up on Linux."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+class AddressPool:
+    """Addresses of one /16, given out in turn so that a new pod never has the address of the one before."""
+
+    def __init__(self, network: str) -> None:
+        """`network` is two octets, for example `127.77`. Raises ValueError for anything outside loopback."""
+        self._network = ipaddress.ip_network(f"{network}.0.0/16")
+        if not self._network.is_loopback:
+            raise ValueError(f"The pod network {network} is not in 127.0.0.0/8. Choose one such as 127.77.")
+        self._next = 256  # the first 255 are the node's
+        self._taken: set[str] = set()
+
+    @property
+    def node(self) -> str:
+        return str(self._network[1])
+
+    def take(self) -> str:
+        """The next free address. Raises RuntimeError when all are taken."""
+        for _ in range(self._network.num_addresses):
+            self._next = 256 if self._next >= self._network.num_addresses - 1 else self._next + 1
+            address = str(self._network[self._next - 1])
+            if address not in self._taken and not address.endswith((".0", ".255")):
+                self._taken.add(address)
+                return address
+        raise RuntimeError(f"All pod addresses of {self._network} are taken.")
+
+    def give_back(self, address: str) -> None:
+        self._taken.discard(address)

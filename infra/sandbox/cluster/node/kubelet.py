@@ -1,0 +1,92 @@
+"""The node's agent: registers the node, binds pods to it and keeps a `Pod` running for each."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from infra.sandbox.cluster.api.resources import NODES, PODS
+from infra.sandbox.cluster.api_client import ApiFailureError
+from infra.sandbox.cluster.controllers.reconcile import ReconcileQueue
+from infra.sandbox.cluster.informer import Document, Informer, Name, name_of
+from infra.sandbox.cluster.node.pods import Node, Pod
+
+
+class Kubelet:
+    def __init__(self, node: Node, pods: Informer) -> None:
+        self._node, self._pods = node, pods
+        self._running: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
+        self._queue = ReconcileQueue(self._bind)
+        pods.on_change(self._pod_changed)
+
+    async def run(self) -> None:
+        """Until cancelled; then all containers are killed."""
+        await self._register()
+        try:
+            await self._queue.run()
+        finally:
+            tasks = [task for _, task in self._running.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def kill_container(self, namespace: str, pod: str, container: str | None, number: signal.Signals) -> None:
+        """Sends a signal to a container's process. Raises LookupError when there is none."""
+        document = self._pods.objects.get((namespace, pod))
+        running = self._running.get(document["metadata"]["uid"]) if document else None
+        if running is None:
+            raise LookupError(f"no pod {namespace}/{pod} runs on node {self._node.name}")
+        running[0].signal(container, number)
+
+    def _pod_changed(self, before: Document | None, after: Document | None) -> None:
+        document = after or before or {}
+        metadata = document["metadata"]
+        if after is None:
+            if metadata["uid"] in self._running:
+                self._running[metadata["uid"]][0].vanish()
+        elif not document["spec"].get("nodeName"):
+            self._queue.add(name_of(document))
+        elif document["spec"]["nodeName"] == self._node.name:
+            self._run(document)
+
+    def _run(self, document: Document) -> None:
+        metadata = document["metadata"]
+        uid = metadata["uid"]
+        if uid not in self._running:
+            pod = Pod(self._node, document)
+            task = asyncio.get_running_loop().create_task(self._until_gone(pod), name=f"pod {metadata['name']}")
+            self._running[uid] = (pod, task)
+        if "deletionTimestamp" in metadata:
+            self._running[uid][0].terminate(metadata.get("deletionGracePeriodSeconds", 0))
+
+    async def _until_gone(self, pod: Pod) -> None:
+        try:
+            await pod.run()
+        finally:
+            del self._running[pod.uid]
+
+    async def _bind(self, name: Name) -> None:
+        document = self._pods.objects.get(name)
+        if document is None or document["spec"].get("nodeName") or "deletionTimestamp" in document["metadata"]:
+            return
+        target = {"apiVersion": "v1", "kind": "Node", "name": self._node.name}
+        body = {"metadata": {"name": name[1], "uid": document["metadata"]["uid"]}, "target": target}
+        try:
+            await self._node.client.create(PODS, name[0], body, binding_of=name[1])
+        except ApiFailureError as error:
+            if error.status not in (404, 409):  # deleted or bound meanwhile
+                raise
+
+    async def _register(self) -> None:
+        body: dict[str, Any] = {"metadata": {"name": self._node.name, "labels": {"kubernetes.io/os": "linux"}}}
+        try:
+            await self._node.client.create(NODES, None, body)
+        except ApiFailureError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        status = {
+            "addresses": [{"type": "InternalIP", "address": self._node.addresses.node}],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+        }
+        await self._node.client.patch(NODES, None, self._node.name, {"status": status}, subresource="status")

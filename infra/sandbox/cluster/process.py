@@ -1,0 +1,90 @@
+"""Starts a cluster as a process of its own and hands out what a client needs to reach it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_REPOSITORY = Path(__file__).resolve().parents[3]
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A cluster that serves. Closing it ends the API server and every pod."""
+
+    url: str
+    ca_pem: str = field(repr=False)
+    admin_token: str = field(repr=False)
+    _process: subprocess.Popen[str] = field(repr=False)
+
+    def close(self) -> None:
+        _stop(self._process)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def start(
+    name: str,
+    network: str,
+    identity_url: str,
+    *,
+    state_dir: Path | None = None,
+    pod_command: Sequence[str] | None = None,
+) -> RunningCluster:
+    """Starts the cluster `name` and waits until it serves.
+
+    `network` is the first two octets of the pods' addresses, for example `127.77`; two clusters on one machine need two.
+    `identity_url` is the STS that EKS tokens are verified at. `state_dir` keeps the pods' logs after the end.
+    `pod_command` is the program of every container, called with --image, --address and --root.
+
+    Raises RuntimeError when the process ends or says nothing for 30 seconds; its own messages are on standard error.
+    """
+    command = [sys.executable, "-m", "infra.sandbox.cluster", "--name", name, "--network", network]
+    command += ["--identity-url", identity_url]
+    if state_dir is not None:
+        command += ["--state-dir", str(state_dir)]
+    if pod_command is not None:
+        command += ["--pod-command", json.dumps(list(pod_command))]
+    environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    line = _first_line(process)
+    if not line:
+        _stop(process)
+        raise RuntimeError(
+            f"The cluster {name} did not start within {_START_SECONDS:.0f} s (exit code {process.returncode}). "
+            "Its reason is on standard error; often the network is not two octets of 127.0.0.0/8."
+        )
+    ready = json.loads(line)
+    return RunningCluster(ready["url"], ready["ca_pem"], ready["admin_token"], process)
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    return process.stdout.readline() if readable else ""
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its containers die with it
+        process.wait()
+    process.stdout.close()
