@@ -17,7 +17,9 @@ class ItemPhase(StrEnum):
     """The life of one table's kept copy, in order."""
 
     WAITING = "waiting"
-    """The point is not restorable yet, or no restore slot is free."""
+    """The point is not restorable yet, or it is not known yet whether it is."""
+    QUEUED = "queued"
+    """The point is restorable and the settings are noted; a restore slot, or another table, is being waited for."""
     RESTORING = "restoring"
     """PITR to the side table is under way."""
     COPYING = "copying"
@@ -28,13 +30,20 @@ class ItemPhase(StrEnum):
     """The kept copy exists and nothing is left over."""
     COVERED = "covered"
     """No kept copy was asked for: the point lives as long as the PITR window."""
+    ABSENT = "absent"
+    """The table was created after the point: there is nothing of it to keep."""
+
+
+_DONE = (ItemPhase.KEPT, ItemPhase.COVERED, ItemPhase.ABSENT)
 
 
 class ItemProtection(Value):
-    """One table. `backup_arn` names the kept copy. `settings` is the manifest of what a restore of it loses."""
+    """One table. `backup_arn` names the kept copy. `settings` is the manifest of what a restore of it loses: the record of a
+    `shared.model.table_settings.TableSettings`. `since` is when it entered its phase."""
 
     name: str
     phase: ItemPhase
+    since: Instant | None = None
     side_table: str = ""
     backup_arn: str = ""
     size_bytes: int | None = None
@@ -45,7 +54,7 @@ class ItemProtection(Value):
 
     @property
     def is_done(self) -> bool:
-        return self.phase in (ItemPhase.KEPT, ItemPhase.COVERED)
+        return self.phase in _DONE
 
 
 class DatabaseProtection(Value):

@@ -1,0 +1,1 @@
+"""The managed databases, each behind the port `DatabaseAccess`: what is in them, can they be restored, keep this moment."""

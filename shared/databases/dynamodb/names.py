@@ -1,0 +1,56 @@
+"""Names of side tables and kept backups: a function of the point and the table, so that a later call finds what an earlier one
+made, and recognisable, so that nothing else is ever deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from shared.model.errors import InvalidRequest
+
+PREFIX = "scalar-backup."
+LONGEST_NAME = 255
+"""Of tables and of backups: 3 to 255 characters of `[a-zA-Z0-9_.-]` (API reference of CreateTable and CreateBackup)."""
+_STAMP = "%Y%m%dT%H%M%SZ"
+_HASH_DIGITS = 16
+
+
+def copy_prefix(point: datetime) -> str:
+    """What the names of all copies of one point begin with.
+
+    Raises:
+        InvalidRequest: the point is naive or not a whole second. DynamoDB restores to whole seconds.
+    """
+    if point.tzinfo is None or point.microsecond:
+        raise InvalidRequest(
+            f"{point.isoformat()} cannot be restored to exactly.", hint="A restore point is a whole second with an offset."
+        )
+    return f"{PREFIX}{point.astimezone(UTC).strftime(_STAMP)}."
+
+
+def copy_name(point: datetime, table: str) -> str:
+    """The name of the side table and of the backup: `scalar-backup.<YYYYMMDDTHHMMSSZ>.<table>`.
+
+    A name that would be too long ends in a hash of the whole table name instead, so that two tables never share one.
+    """
+    whole = copy_prefix(point) + table
+    if len(whole) <= LONGEST_NAME:
+        return whole
+    digest = sha256(table.encode()).hexdigest()[:_HASH_DIGITS]
+    return f"{whole[: LONGEST_NAME - _HASH_DIGITS - 1]}.{digest}"
+
+
+def is_copy(table: str) -> bool:
+    """Is this one of our side tables, of whatever point?"""
+    return table.startswith(PREFIX)
+
+
+def point_of_copy(table: str) -> datetime | None:
+    """The point a side table was made for; None when the name is not one of ours."""
+    if not is_copy(table):
+        return None
+    stamp = table.removeprefix(PREFIX).partition(".")[0]
+    try:
+        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
