@@ -1,0 +1,76 @@
+"""Who calls: the stack and region an operator chose, and everything a command needs of them, made when first used."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.cli.aws_errors import calling
+from shared.cli.deployment import Deployment, find_deployment
+from shared.cli.engine import Engine
+from shared.model.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from shared.steps.ports import Catalog, Rooms
+
+
+class Operator:
+    """One call of the command line. `region` None means: as the environment or the AWS profile says."""
+
+    def __init__(self, stack: str, region: str | None) -> None:
+        self._stack = stack
+        self._region = region
+
+    @cached_property
+    def session(self) -> Any:
+        import boto3
+
+        with calling("sts:GetCallerIdentity"):
+            return boto3.Session(region_name=self._region)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        return find_deployment(self.session, self._stack)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine(self.session, self.deployment)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Catalog, pods and signals of the deployment."""
+        from shared.wiring import operator_rooms
+
+        return operator_rooms(self.deployment.catalog_table, self.deployment.event_bus, self.region)
+
+    @cached_property
+    def rooms_without_deployment(self) -> Rooms:
+        """Clusters and pods only, for when neither the stack nor its catalog can be reached. Rooms are made when first used,
+        so those without a name here are never asked."""
+        from shared.wiring import operator_rooms
+
+        return operator_rooms("", "", self.region)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.rooms.catalog
+
+    @property
+    def region(self) -> str:
+        """Raises InvalidRequest when there is none."""
+        if not self.session.region_name:
+            raise InvalidRequest("No AWS region is set.", hint="Use --region, or set AWS_REGION.")
+        return str(self.session.region_name)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+pass_operator = click.make_pass_decorator(Operator)

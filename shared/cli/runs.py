@@ -1,0 +1,93 @@
+"""`scalar-backup runs …`: what was tried, and what came of every attempt."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from shared.cli.check import check_line
+from shared.cli.operator import Operator, pass_operator
+from shared.cli.output import columns, output_option, second, span, write
+from shared.model.checks import CheckStatus
+from shared.model.run import Attempt, Run
+
+
+@click.group()
+def runs() -> None:
+    """What was tried, and what came of it.
+
+    \b
+    Example:
+      scalar-backup runs list orders-prod
+    """
+
+
+@runs.command("list")
+@click.argument("plan")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
+@output_option
+@pass_operator
+def list_runs(operator: Operator, plan: str, limit: int, output: str) -> None:
+    """List the runs of PLAN, newest first, failed ones included.
+
+    \b
+    Example:
+      scalar-backup runs list orders-prod --limit 5
+    """
+    operator.catalog.plan(plan)
+    found = operator.catalog.runs(plan, limit)
+    titles = ("RUN", "STATUS", "STARTED (UTC)", "TOOK", "ATTEMPTS", "STEP", "REASON", "CAUSE")
+    write(output, found, lambda: columns(titles, (_row(operator, run) for run in found)))
+
+
+def _row(operator: Operator, run: Run) -> tuple[object, ...]:
+    took = span(((run.ended_at or operator.now()) - run.started_at).total_seconds())
+    cause = run.cause.message if run.cause else ""
+    return (run.id, run.status.value, second(run.started_at), took, len(run.attempts), run.step, run.reason, cause)
+
+
+@runs.command("show")
+@click.argument("run")
+@output_option
+@pass_operator
+def show(operator: Operator, run: str, output: str) -> None:
+    """Show RUN: its checks that did not pass, every attempt and its cause.
+
+    \b
+    Example:
+      scalar-backup runs show orders-prod-20261124T030000Z-1f2e3d4c
+    """
+    found = operator.catalog.run(run)
+    write(output, found, lambda: _described(found))
+
+
+def _described(run: Run) -> RenderableType:
+    facts = {
+        "run": run.id,
+        "plan": f"{run.plan} (revision {run.plan_revision})",
+        "status": run.status.value,
+        "reason": run.reason,
+        "step": run.step,
+        "started": second(run.started_at),
+        "ended": second(run.ended_at),
+        "pause": f"{'needed' if run.pause.needed else 'not needed'}: {run.pause.reason}" if run.pause else "",
+        "restore point": run.point or "",
+        "execution": run.execution,
+        "cause": f"{run.cause.message} {run.cause.hint}".strip() if run.cause else "",
+    }
+    parts: list[RenderableType] = [Text(f"{key + ':':15}{value or '-'}") for key, value in facts.items()]
+    parts += [check_line(result) for result in run.checks if result.status is not CheckStatus.OK]
+    if run.attempts:
+        titles = ("ATTEMPT", "STATUS", "STARTED (UTC)", "PODS", "PAUSED FOR", "POINT (UTC)", "CAUSE")
+        parts += [Text(), columns(titles, map(_attempt_row, run.attempts))]
+    return Group(*parts)
+
+
+def _attempt_row(attempt: Attempt) -> tuple[object, ...]:
+    paused_for = ""
+    if attempt.paused_at and attempt.resumed_at:
+        paused_for = span((attempt.resumed_at - attempt.paused_at).total_seconds())
+    cause = f"{attempt.cause.code}: {attempt.cause.message} {attempt.cause.hint}".strip() if attempt.cause else ""
+    started = second(attempt.started_at)
+    return (attempt.number, attempt.status.value, started, attempt.pods, paused_for, second(attempt.point), cause)
