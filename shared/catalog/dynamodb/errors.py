@@ -21,6 +21,8 @@ from shared.model.errors import BackupError, Misconfigured, Throttled
 COLLIDED = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
 """Two writers met at one item in the same instant; neither is at fault and a repetition decides."""
 COLLISION_RETRY_SECONDS = 0.2
+OTHER_KEYS = ("key element", "key schema", "required keys", "Missing the key")
+"""What DynamoDB says when an item or a condition does not fit the table's keys; it has no code of its own for that."""
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def mapped(call: AwsCall) -> Iterator[None]:
 
 def of_answer(call: AwsCall, error: ClientError) -> BackupError:
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-    if code == "ValidationException" and "key" in message.lower():
+    if code == "ValidationException" and any(text in message for text in OTHER_KEYS):
         return Misconfigured(
             f"{call}: the table's key schema is not the catalog's ({message}).",
             hint="The catalog's table has the string keys pk (HASH) and sk (RANGE); deploy it from the product's template.",
