@@ -51,8 +51,10 @@ class StepHandler:
         except Exception:
             self._logger.exception("unexpected error")
             raise
-        finally:
-            self._metrics.flush_metrics()
+
+    def close(self) -> None:
+        """For a process that outlives its handler; Lambda's never does."""
+        self._loop.close()
 
     def _run(self, name: str, request: Request) -> Answer:
         step = self._steps.get(name)
@@ -65,11 +67,13 @@ class StepHandler:
         return answer
 
     def _measure(self, metrics: Mapping[str, float], request: Request, answer: Answer) -> None:
-        if metrics:
-            self._metrics.add_dimension("plan", str(request.get("plan") or answer.get("plan") or "unknown"))
+        if not metrics:
+            return
+        self._metrics.add_dimension("plan", str(request.get("plan") or answer.get("plan") or "unknown"))
         for name, value in metrics.items():
             unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
             self._metrics.add_metric(name, unit, value)
+        self._metrics.flush_metrics()
 
 
 def _log_keys(request: Request, name: str, context: Any) -> dict[str, str]:

@@ -1,0 +1,136 @@
+"""The state machines against the error tree and against the functions they call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.model import errors
+
+DEFINITIONS = Path(__file__).parents[2] / "functions_aws" / "state_machines"
+NAMES = sorted(path.name.removesuffix(".asl.json") for path in DEFINITIONS.glob("*.asl.json"))
+# What Step Functions itself reports when Lambda could not even start the function; the call had no effect.
+# https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+LAMBDA_TEMPORARY = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+}
+STEPS_OF = {
+    "CheckFunctionArn": {"check"},
+    "RunFunctionArn": {"begin", "judge", "publish", "conclude"},
+    "WindowFunctionArn": {"pause", "capture", "resume"},
+    "WatchdogFunctionArn": {"watchdog", "unpause"},
+    "ProtectFunctionArn": {"protect"},
+}
+
+
+def definition(name: str) -> dict[str, Any]:
+    return json.loads((DEFINITIONS / f"{name}.asl.json").read_text())
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def lambda_tasks(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for label, state in states(definition(name)):
+        if state.get("Resource") == "arn:aws:states:::lambda:invoke":
+            yield label, state
+
+
+def family(root: type[errors.BackupError]) -> set[str]:
+    return {root.__name__}.union(*(family(kind) for kind in root.__subclasses__()))
+
+
+TEMPORARY = family(errors.Temporary)
+PERMANENT = family(errors.BackupError) - TEMPORARY - {"BackupError", "PodsMayBePaused", "HistoryExpired"}
+PERMANENT -= {"Conflict", "RevisionConflict"}  # bases, and what no step of a machine raises
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert NAMES == ["backup", "protect", "watchdog"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whoever_retries_a_temporary_error_retries_the_whole_family(name: str) -> None:
+    for label, state in lambda_tasks(name):
+        for rule in state.get("Retry", []):
+            named = set(rule["ErrorEquals"])
+            if named & TEMPORARY:
+                assert named == TEMPORARY | LAMBDA_TEMPORARY, label
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_that_never_retries_names_every_permanent_error(name: str) -> None:
+    for label, state in lambda_tasks(name):
+        for rule in state.get("Retry", []):
+            if rule.get("MaxAttempts") == 0:
+                assert set(rule["ErrorEquals"]) == PERMANENT, label
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_calls_a_step_that_its_function_has(name: str) -> None:
+    for label, state in lambda_tasks(name):
+        function = state["Parameters"]["FunctionName"].strip("${}")
+        assert state["Parameters"]["Payload"]["step"] in STEPS_OF[function], label
+
+
+def test_the_handlers_have_exactly_these_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CATALOG_TABLE", "EVENT_BUS", "AWS_REGION"):
+        monkeypatch.setenv(variable, "x")
+    from functions_aws import check, protect, run, watchdog, window
+
+    modules = {"Check": check, "Protect": protect, "Run": run, "Watchdog": watchdog, "Window": window}
+    assert {f"{name}FunctionArn": set(module.handler._steps) for name, module in modules.items()} == STEPS_OF
+    for module in modules.values():
+        module.handler.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_has_a_time_out(name: str) -> None:
+    for label, state in lambda_tasks(name):
+        assert state["TimeoutSeconds"] > 0, label
+
+
+def test_every_way_out_of_the_pause_leads_to_resume() -> None:
+    machine = definition("backup")["States"]
+    assert {rule["Next"] for state in ("Pause", "Capture") for rule in machine[state]["Catch"]} == {"Resume"}
+    assert machine["Are all pods paused?"]["Default"] == "Resume"
+    assert machine["Capture"]["Next"] == "Resume"
+
+
+def test_no_pause_without_an_armed_watchdog() -> None:
+    machine = definition("backup")["States"]
+    into_pause = {name for name, state in machine.items() if "Pause" in _successors(state)}
+    assert into_pause == {"Arm the watchdog"}
+    armed = {"StepFunctions.ExecutionAlreadyExistsException"}
+    for rule in machine["Arm the watchdog"]["Catch"]:
+        assert (rule["Next"] == "Pause") == (set(rule["ErrorEquals"]) == armed)
+
+
+def test_a_pause_is_never_retried_once_its_function_may_have_run() -> None:
+    retried = {error for rule in definition("backup")["States"]["Pause"]["Retry"] for error in rule["ErrorEquals"]}
+    assert retried == {"Lambda.TooManyRequestsException"}
+
+
+def test_every_failure_of_a_backup_is_concluded() -> None:
+    machine = definition("backup")["States"]
+    failing = [name for name, state in machine.items() if state["Type"] in ("Task", "Map") and name != "Conclude"]
+    for name in failing:
+        assert any("States.ALL" in rule["ErrorEquals"] for rule in machine[name]["Catch"]), name
+    assert {name for name, state in machine.items() if state["Type"] == "Fail"} == {"Failed"}
+    assert {name for name, state in machine.items() if "Failed" in _successors(state)} == {"Conclude"}
+
+
+def _successors(state: dict[str, Any]) -> set[str]:
+    rules = [*state.get("Catch", []), *state.get("Choices", [])]
+    return {rule["Next"] for rule in rules} | {state.get("Next"), state.get("Default")}

@@ -1,0 +1,91 @@
+"""What every handler does with an event: name the step, log with the run's id, and leave errors their names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions_aws.runtime import StepHandler
+from shared.model.errors import InvalidRequest, PodsMayBePaused
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"CATALOG_TABLE": "catalog", "EVENT_BUS": "bus", "AWS_REGION": "ap-northeast-1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+async def pause(request: Any, rooms: Any) -> dict[str, Any]:
+    if request.get("fail"):
+        raise PodsMayBePaused("2 pods may still be paused.", hint="Run unpause.")
+    return {"paused": True, "metrics": {"PauseSeconds": 10.5, "PausedPods": 3}}
+
+
+@pytest.fixture
+def handler() -> Iterator[StepHandler]:
+    made = StepHandler({"pause": pause})
+    yield made
+    made.close()
+    forget_logger()
+
+
+def forget_logger() -> None:
+    """Powertools keeps one logger per service and process, with the standard output of whoever made it first."""
+    logger = logging.getLogger("scalar-backup")
+    logger.handlers.clear()
+    logger.init = False  # type: ignore[attr-defined]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_answer_of_the_step_is_the_answer_of_the_function_without_its_metrics(handler: StepHandler) -> None:
+    assert handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT) == {"paused": True}
+
+
+def test_log_lines_carry_run_plan_and_step(handler: StepHandler, capsys: pytest.CaptureFixture[str]) -> None:
+    handler({"step": "pause", "run": "run-7", "plan": "orders-prod", "attempt": 2}, CONTEXT)
+    logged = [line for line in lines(capsys) if "message" in line]
+    assert logged
+    for line in logged:
+        assert (line["run"], line["plan"], line["step"], line["attempt"]) == ("run-7", "orders-prod", "pause", "2")
+
+
+def test_metrics_go_out_with_their_units(handler: StepHandler, capsys: pytest.CaptureFixture[str]) -> None:
+    handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT)
+    (metrics,) = [line for line in lines(capsys) if "_aws" in line]
+    units = {item["Name"]: item["Unit"] for item in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units == {"PauseSeconds": "Seconds", "PausedPods": "Count"}
+    assert metrics["plan"] == "orders-prod"
+
+
+def test_an_error_of_the_product_keeps_its_name_for_the_state_machine(
+    handler: StepHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(PodsMayBePaused):
+        handler({"step": "pause", "run": "r", "plan": "p", "fail": True}, CONTEXT)
+    (line,) = [line for line in lines(capsys) if line.get("level") == "ERROR"]
+    assert (line["error"], line["hint"]) == ("PodsMayBePaused", "Run unpause.")
+
+
+@pytest.mark.parametrize(("event", "words"), [("text", "a text"), ({}, "'step'"), ({"step": "erase"}, "it has pause")])
+def test_an_event_that_is_no_request_is_refused_in_words(handler: StepHandler, event: Any, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        handler(event, CONTEXT)
+
+
+def test_keys_of_an_earlier_invocation_do_not_leak_into_the_next(
+    handler: StepHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler({"step": "pause", "run": "run-7", "plan": "orders-prod"}, CONTEXT)
+    capsys.readouterr()
+    handler({"step": "pause"}, CONTEXT)
+    assert all("run" not in line for line in lines(capsys) if "message" in line)
