@@ -29,8 +29,8 @@ class StepHandler:
 
     def __init__(self, steps: Mapping[str, Step]) -> None:
         self._steps = steps
-        self._logger = Logger(service="scalar-backup")
-        self._metrics = Metrics(namespace="ScalarBackup", service="scalar-backup")
+        self._logger = Logger()
+        self._metrics = Metrics(namespace="ScalarBackup")
         settings = Settings.from_environment(os.environ)
         self._rooms: Rooms = AwsRooms(settings.catalog_table, settings.event_bus, settings.region)
         # One loop for the life of the process: gRPC channels belong to a loop, and the pause, capture and resume of one

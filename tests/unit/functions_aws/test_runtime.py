@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import uuid
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,8 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1")
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"CATALOG_TABLE": "catalog", "EVENT_BUS": "bus", "AWS_REGION": "ap-northeast-1"}.items():
         monkeypatch.setenv(name, value)
+    # Powertools keeps one logger per service and process, with the standard output of whoever made it first.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"scalar-backup-{uuid.uuid4()}")
 
 
 async def pause(request: Any, rooms: Any) -> dict[str, Any]:
@@ -33,14 +35,6 @@ def handler() -> Iterator[StepHandler]:
     made = StepHandler({"pause": pause})
     yield made
     made.close()
-    forget_logger()
-
-
-def forget_logger() -> None:
-    """Powertools keeps one logger per service and process, with the standard output of whoever made it first."""
-    logger = logging.getLogger("scalar-backup")
-    logger.handlers.clear()
-    logger.init = False  # type: ignore[attr-defined]
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
