@@ -72,7 +72,8 @@ class AdminTarget(Value):
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.port}"
+        """As it is dialled; pods of an IPv6 cluster have addresses that need brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class ReleaseSnapshot(Value):

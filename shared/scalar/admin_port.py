@@ -1,8 +1,8 @@
 """On which port the pods of a release serve the Admin interface, and how that is known.
 
-The first that says something decides: the plan, the properties file, the Service, the product's default. Source: ScalarDB Cluster's
-and ScalarDL's configuration pages; since ScalarDB Cluster 3.18 the Admin service can have a port of its own, which its chart's Service
-does not list.
+The first that says something decides: the plan, the properties file, the Service, the product's default. Source: the
+configuration pages of ScalarDB Cluster and ScalarDL. Since ScalarDB Cluster 3.18 the Admin service can have a port of its own,
+which the chart's Service does not list.
 """
 
 from __future__ import annotations

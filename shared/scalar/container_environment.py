@@ -1,4 +1,4 @@
-"""The environment variables of a container as its pod template declares them, looked up one by one when a placeholder needs one."""
+"""The environment variables of a container as its pod template declares them, each looked up when a placeholder needs it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.scalar.placeholders import unresolved
 
 
 class ContainerEnvironment(Mapping[str, str]):
-    """Variable to value. A variable that is set, but whose value cannot be known here, has an `unresolved(…)` value: a Secret that
-    may not be read, a reference to a field of the pod. One that is not set at all is missing.
+    """Variable to value. A variable that is set, but whose value cannot be known here, has an `unresolved(…)` value: a Secret
+    that may not be read, a reference to a field of the pod. One that is not set at all is missing.
     """
 
     def __init__(self, reader: ClusterReader, namespace: str, container: Mapping[str, Any]) -> None:

@@ -65,7 +65,7 @@ def _code_unit(digits: str) -> str:
 
 
 def _logical_lines(text: str) -> Iterator[str]:
-    """Lines without comments, blank lines and leading white space; a line that ends with a backslash goes on in the next one."""
+    """Lines without comments, blank lines and leading white space; after a backslash at its end a line goes on in the next."""
     parts: list[str] = []
     for raw in _LINE_END.split(text):
         line = raw.lstrip(_WHITE)

@@ -1,4 +1,4 @@
-"""Finds a release's properties file the way its container does: through the volume that the Deployment mounts. No name is guessed."""
+"""Finds a release's properties file as its container does, through the volume that the Deployment mounts: no name is guessed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _find_mount(deployment: str, pod: Mapping[str, Any], product: Product) -> _M
 
 def _config_map_of(deployment: str, pod: Mapping[str, Any], mount: _Mount) -> tuple[str, str]:
     """Name of the ConfigMap, and the key whose content the container sees."""
-    volume = next((item for item in pod.get("volumes") or () if item["name"] == mount.volume), {})
+    volume: Mapping[str, Any] = next((item for item in pod.get("volumes") or () if item["name"] == mount.volume), {})
     config_map = volume.get("configMap")
     if not config_map:
         raise NotReady(

@@ -1,5 +1,5 @@
-"""Values that come from a pod's environment: `${env:V}`, which the servers replace themselves, and `{{ .Env.V }}`, which is rendered
-when a container starts. What cannot be resolved stays visible as `unresolved(…)` instead of looking like a value.
+"""Values that come from a pod's environment: `${env:V}`, which the servers replace themselves, and `{{ .Env.V }}`, which is
+rendered when a container starts. What cannot be resolved stays visible as `unresolved(…)` instead of looking like a value.
 
 Sources: ScalarDB's `ConfigUtils` (a StringSubstitutor that knows env, sys and file); the templates in Scalar's Helm charts.
 """
@@ -26,8 +26,8 @@ def unresolved(placeholder: str) -> str:
 def resolve(value: str, environment: Mapping[str, str]) -> str:
     """`value` with the placeholders of both dialects replaced.
 
-    A variable that `environment` does not have counts as unset: the placeholder's default applies. A variable that is set, but whose
-    value is not known, is in `environment` as `unresolved(…)`.
+    A variable that `environment` does not have counts as unset: the placeholder's default applies. A variable that is set, but
+    whose value is not known, is in `environment` as `unresolved(…)`.
     """
     rendered = _TEMPLATE.sub(lambda found: _render(found, environment), value)
     return _PLACEHOLDER.sub(lambda found: _replace(found, environment), rendered)

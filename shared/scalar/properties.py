@@ -1,6 +1,6 @@
 """What a release's properties say about its databases: storages, namespaces, names of the tables. Never its credentials.
 
-Source: ScalarDB's `DatabaseConfig`, `DynamoConfig`, `CosmosConfig`, `JdbcConfig`, `MultiStorageConfig` and `ConsensusCommitConfig`.
+Source: ScalarDB's DatabaseConfig, DynamoConfig, CosmosConfig, JdbcConfig, MultiStorageConfig and ConsensusCommitConfig.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SECRET_PARAMETER = re.compile(r"(?i)([?&;(,][^=&;(,]*(?:password|passwd|pwd|sec
 
 
 class Properties(Mapping[str, str]):
-    """A properties file whose placeholders are resolved when a value is read, so that no secret is looked up that nobody needs."""
+    """A properties file whose placeholders are resolved when a value is read: no secret is looked up that nobody needs."""
 
     def __init__(self, text: str, environment: Mapping[str, str]) -> None:
         """Raises ValueError: not a properties file."""

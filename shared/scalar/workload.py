@@ -1,4 +1,4 @@
-"""Finds what belongs to a Helm release: one product, one Deployment, and the Deployment's pods. By labels, never by composed names."""
+"""Finds what belongs to a Helm release, by labels and never by composed names: one product, one Deployment, its pods."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def find_workload(reader: ClusterReader, release: Release) -> Workload:
 
 
 def _is_owned(pod: KubernetesObject, deployment: KubernetesObject, replica_sets: Iterable[KubernetesObject]) -> bool:
-    """Through a ReplicaSet that the Deployment controls. A ReplicaSet that came or went between the two lists is known by its name,
-    which the Deployment's controller makes from the hash of the pod template."""
+    """Through a ReplicaSet that the Deployment controls. A ReplicaSet that came or went between the two lists is known by its
+    name, which the Deployment's controller makes from the hash of the pod template."""
     owner = _controller(pod)
     if owner is None or owner.get("kind") != "ReplicaSet":
         return False
@@ -104,8 +104,8 @@ def _not_found(reader: ClusterReader, release: Release, with_instance: Iterable[
     known = sorted({_instance(item) for item in deployments if _app(item) in PRODUCTS and _instance(item)})
     if not known:
         return NotReady(
-            f"{release.key} was not found: namespace {release.namespace} of cluster {release.cluster.name} has no release of a Scalar "
-            "product.",
+            f"{release.key} was not found: namespace {release.namespace} of cluster {release.cluster.name} has no release of a "
+            "Scalar product.",
             hint="Check cluster, namespace and helm_release in the plan; `helm list --all-namespaces` shows them.",
         )
     close = get_close_matches(release.helm_release, known, n=1)
