@@ -52,6 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--identity-url", required=True, help="the STS that EKS tokens are verified at")
     parser.add_argument("--state-dir", type=Path, help="where pods' folders and logs are kept (default: thrown away)")
     parser.add_argument("--pod-command", type=json.loads, default=_SCALAR_POD, help="JSON list: the program of a container")
+    parser.add_argument("--api-only", action="store_true", help="no controllers and no node: objects stay as written")
     return parser.parse_args()
 
 
@@ -61,11 +62,11 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
     server = ApiServer(admin_token, EksTokens(arguments.name, arguments.identity_url, clock), clock)
     url = await server.start(certificates.server_context(state_directory))
     try:
-        async with (
-            ApiClient(url, certificates.ca_pem, admin_token) as client,
-            _node(arguments, state_directory, client) as kubelet,
-        ):
-            server.controls.on_kill = kubelet.kill_container
+        async with contextlib.AsyncExitStack() as stack:
+            if not arguments.api_only:
+                client = await stack.enter_async_context(ApiClient(url, certificates.ca_pem, admin_token))
+                kubelet = await stack.enter_async_context(_node(arguments, state_directory, client))
+                server.controls.on_kill = kubelet.kill_container
             print(json.dumps({"url": url, "ca_pem": certificates.ca_pem, "admin_token": admin_token}), flush=True)
             await _told_to_stop()
     finally:

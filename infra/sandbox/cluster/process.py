@@ -44,12 +44,14 @@ def start(
     *,
     state_dir: Path | None = None,
     pod_command: Sequence[str] | None = None,
+    api_only: bool = False,
 ) -> RunningCluster:
     """Starts the cluster `name` and waits until it serves.
 
     `network` is the first two octets of the pods' addresses, for example `127.77`; two clusters on one machine need two.
     `identity_url` is the STS that EKS tokens are verified at. `state_dir` keeps the pods' logs after the end.
     `pod_command` is the program of every container, called with --image, --address and --root.
+    `api_only` leaves out controllers and node, so that nothing but the client changes an object.
 
     Raises RuntimeError when the process ends or says nothing for 30 seconds; its own messages are on standard error.
     """
@@ -59,6 +61,8 @@ def start(
         command += ["--state-dir", str(state_dir)]
     if pod_command is not None:
         command += ["--pod-command", json.dumps(list(pod_command))]
+    if api_only:
+        command.append("--api-only")
     environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY)}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     line = _first_line(process)

@@ -54,7 +54,7 @@ class ContainerState:
         return {
             "name": self.name,
             "image": self.image,
-            "imageID": f"{self.image.partition(':')[0]}@sha256:{digest}" if self.id else "",
+            "imageID": f"{self.image.rpartition(':')[0] or self.image}@sha256:{digest}" if self.id else "",
             "containerID": self.id,
             "ready": self.ready,
             "started": self.started,

@@ -1,0 +1,137 @@
+"""API servers for the contract: the sandbox's always, a real one when KUBEBUILDER_ASSETS names its binaries."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.sandbox.cluster import process
+from infra.sandbox.cluster.api.resources import CONFIG_MAPS, DEPLOYMENTS, PODS
+from infra.sandbox.cluster.client import ClusterClient
+from infra.sandbox.cluster.real_control_plane import ASSETS_VARIABLE, RealControlPlane, find_assets
+
+NOWHERE = "http://127.0.0.1:9"  # an identity service that no test of these fixtures signs in at
+LABELS = {"app.kubernetes.io/instance": "orders", "app.kubernetes.io/app": "ledger"}
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Kube:
+    """An administrator's client and a namespace of the test's own."""
+
+    client: ClusterClient
+    namespace: str
+    ca_pem: str
+
+    def create_pod(self, name: str, **labels: str) -> dict[str, Any]:
+        """A pod bound to a node, so that its deletion is graceful."""
+        spec = {"nodeName": "n1", "containers": [{"name": "c", "image": "x:1"}]}
+        metadata = {"name": name, "labels": LABELS | labels}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        return self.client.create(body, self.namespace)
+
+    def create_config_map(self, name: str, **data: str) -> dict[str, Any]:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        return self.client.create(body, self.namespace)
+
+    def create_deployment(self, name: str, replicas: int = 2) -> dict[str, Any]:
+        template = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}}
+        spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}, "template": template}
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": LABELS}, "spec": spec}
+        return self.client.create(body, self.namespace)
+
+    def patch_config_map(self, name: str, patch: Any, **options: Any) -> dict[str, Any]:
+        return self.client.patch(CONFIG_MAPS, self.namespace, name, patch, **options)
+
+    def patch_deployment(self, name: str, patch: Any, **options: Any) -> dict[str, Any]:
+        return self.client.patch(DEPLOYMENTS, self.namespace, name, patch, **options)
+
+    def pod_names(self, **query: str) -> list[str]:
+        items = self.client.call("GET", PODS.path(self.namespace), query=query)["items"]
+        return [item["metadata"]["name"] for item in items]
+
+
+def _in_new_namespace(client: ClusterClient, ca_pem: str) -> Kube:
+    namespace = f"t{next(_numbers)}"
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    return Kube(client, namespace, ca_pem)
+
+
+@pytest.fixture(scope="session")
+def sandbox_api() -> Iterator[process.RunningCluster]:
+    with process.start("contract", "127.78", NOWHERE, api_only=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def real_api() -> Iterator[RealControlPlane]:
+    assets = find_assets()
+    assert assets is not None
+    with RealControlPlane(assets) as plane:
+        yield plane
+
+
+@pytest.fixture(params=["sandbox", "real"])
+def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
+    """One API server without controllers, and a namespace in it."""
+    api = request.getfixturevalue(f"{request.param}_api")
+    client = ClusterClient(api.url, api.ca_pem, api.admin_token)
+    yield _in_new_namespace(client, api.ca_pem)
+    client.close()
+
+
+@pytest.fixture
+def sandbox(sandbox_api: process.RunningCluster) -> Iterator[Kube]:
+    """The sandbox's API server alone, for what a real one cannot be told to do; as it was again afterwards."""
+    client = ClusterClient(sandbox_api.url, sandbox_api.ca_pem, sandbox_api.admin_token)
+    yield _in_new_namespace(client, sandbox_api.ca_pem)
+    client.clear_faults()
+    client.set_clock_offset(0)
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.RunningCluster]:
+    program = [sys.executable, "-m", "tests.contract.kubernetes.tiny_program"]
+    state: Path = tmp_path_factory.mktemp("cluster")
+    with process.start("with-node", "127.79", NOWHERE, state_dir=state, pod_command=program) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running_cluster: process.RunningCluster) -> Iterator[Kube]:
+    """A cluster with controllers and a node whose containers are `tiny_program`."""
+    client = ClusterClient(running_cluster.url, running_cluster.ca_pem, running_cluster.admin_token)
+    kube = _in_new_namespace(client, running_cluster.ca_pem)
+    yield kube
+    for deployment in client.list(DEPLOYMENTS, kube.namespace):
+        client.delete(DEPLOYMENTS, kube.namespace, deployment["metadata"]["name"])
+    client.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if find_assets() is not None:
+        return
+    real = [item for item in items if "real" in getattr(getattr(item, "callspec", None), "params", {}).values()]
+    kept = [item for item in items if item not in real]
+    if real:
+        config.hook.pytest_deselected(items=real)
+        items[:] = kept
+        config.stash[_DESELECTED] = len(real)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(_DESELECTED, 0):
+        terminalreporter.write_line(
+            f"{count} contract tests against a real kube-apiserver deselected: {ASSETS_VARIABLE} names no folder with "
+            "kube-apiserver and etcd."
+        )
+
+
+_DESELECTED = pytest.StashKey[int]()
