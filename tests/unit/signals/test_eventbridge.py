@@ -24,8 +24,8 @@ class Bus:
         self.entries: list[dict[str, str]] = []
         self._answer = answer
 
-    def put_events(self, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803: the API's own name
-        self.entries += Entries
+    def put_events(self, **request: Any) -> dict[str, Any]:
+        self.entries += request["Entries"]
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer or {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}

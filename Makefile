@@ -1,0 +1,43 @@
+# One word per thing to do. Needs GNU Make and Python 3.11 or newer with venv; every target sets up .venv by itself.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: demo test lint types check bench format
+
+demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, its proof, and the refuted random moment
+	$(BIN)/python -m infra.sandbox.demo
+
+test: .venv/.dev  ## every test
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/.dev  ## style, import layers, SAM template, state machines
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/aws/template.yaml
+	$(BIN)/statelint functions_aws/state_machines/*.json
+
+types: .venv/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types test  ## everything that must hold before a change is merged
+
+bench: .venv/.dev  ## the numbers of docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+format: .venv/.dev  ## rewrites the code the way `lint` wants it
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# The stamps are newer than pyproject.toml exactly when everything it asks for is installed.
+.venv/.sandbox: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) '.[sandbox]'
+	touch $@
+
+.venv/.dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) '.[dev]'
+	touch .venv/.sandbox $@
