@@ -68,7 +68,9 @@ def unmeasured(measured_at: datetime, problem: str) -> ClockBounds:
 
 
 def bound_clock(samples: Iterable[DateSample]) -> ClockBounds:
-    """The tightest bounds that all samples agree on.
+    """The tightest bounds that all samples agree on, as of the last answer.
+
+    What an earlier sample says has aged since: the clocks may have drifted apart by more than a short round trip is wide.
 
     Samples that contradict each other mean that one of the clocks was set in between, or that several servers with different
     clocks answered. Then the true offset may be any of them, and the bounds are widened to hold every sample's.
@@ -79,9 +81,13 @@ def bound_clock(samples: Iterable[DateSample]) -> ClockBounds:
     ordered = sorted(samples, key=lambda sample: sample.received)
     if not ordered:
         raise ValueError("no samples")
-    lows = [(sample.date - sample.received).total_seconds() for sample in ordered]
-    highs = [(sample.date + ONE_SECOND - sample.sent).total_seconds() for sample in ordered]
+    measured_at = ordered[-1].received
+    aged = [(measured_at - sample.sent).total_seconds() * DRIFT for sample in ordered]
+    lows = [(sample.date - sample.received).total_seconds() - drift for sample, drift in zip(ordered, aged, strict=True)]
+    highs = [
+        (sample.date + ONE_SECOND - sample.sent).total_seconds() + drift for sample, drift in zip(ordered, aged, strict=True)
+    ]
     lower, upper = max(lows), min(highs)
     if lower > upper:
         lower, upper = min(lows), max(highs)
-    return ClockBounds(lower_seconds=lower, upper_seconds=upper, measured_at=ordered[-1].received, samples=len(ordered))
+    return ClockBounds(lower_seconds=lower, upper_seconds=upper, measured_at=measured_at, samples=len(ordered))
