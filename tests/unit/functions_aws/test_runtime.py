@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,56 +31,59 @@ async def pause(request: Any, rooms: Any) -> dict[str, Any]:
     return {"paused": True, "metrics": {"PauseSeconds": 10.5, "PausedPods": 3}}
 
 
-@pytest.fixture
-def handler() -> Iterator[StepHandler]:
+@contextmanager
+def a_handler() -> Iterator[StepHandler]:
+    """Made inside the test, because its logger keeps the standard output of that moment."""
     made = StepHandler({"pause": pause})
-    yield made
-    made.close()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_answer_of_the_step_is_the_answer_of_the_function_without_its_metrics(handler: StepHandler) -> None:
-    assert handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT) == {"paused": True}
+def test_the_answer_of_the_step_is_the_answer_of_the_function_without_its_metrics() -> None:
+    with a_handler() as handler:
+        assert handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT) == {"paused": True}
 
 
-def test_log_lines_carry_run_plan_and_step(handler: StepHandler, capsys: pytest.CaptureFixture[str]) -> None:
-    handler({"step": "pause", "run": "run-7", "plan": "orders-prod", "attempt": 2}, CONTEXT)
+def test_log_lines_carry_run_plan_and_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with a_handler() as handler:
+        handler({"step": "pause", "run": "run-7", "plan": "orders-prod", "attempt": 2}, CONTEXT)
     logged = [line for line in lines(capsys) if "message" in line]
     assert logged
     for line in logged:
         assert (line["run"], line["plan"], line["step"], line["attempt"]) == ("run-7", "orders-prod", "pause", "2")
 
 
-def test_metrics_go_out_with_their_units(handler: StepHandler, capsys: pytest.CaptureFixture[str]) -> None:
-    handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT)
+def test_metrics_go_out_with_their_units(capsys: pytest.CaptureFixture[str]) -> None:
+    with a_handler() as handler:
+        handler({"step": "pause", "run": "r", "plan": "orders-prod"}, CONTEXT)
     (metrics,) = [line for line in lines(capsys) if "_aws" in line]
     units = {item["Name"]: item["Unit"] for item in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert units == {"PauseSeconds": "Seconds", "PausedPods": "Count"}
     assert metrics["plan"] == "orders-prod"
 
 
-def test_an_error_of_the_product_keeps_its_name_for_the_state_machine(
-    handler: StepHandler, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(PodsMayBePaused):
+def test_an_error_of_the_product_keeps_its_name_for_the_state_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    with a_handler() as handler, pytest.raises(PodsMayBePaused):
         handler({"step": "pause", "run": "r", "plan": "p", "fail": True}, CONTEXT)
     (line,) = [line for line in lines(capsys) if line.get("level") == "ERROR"]
     assert (line["error"], line["hint"]) == ("PodsMayBePaused", "Run unpause.")
 
 
 @pytest.mark.parametrize(("event", "words"), [("text", "a text"), ({}, "'step'"), ({"step": "erase"}, "it has pause")])
-def test_an_event_that_is_no_request_is_refused_in_words(handler: StepHandler, event: Any, words: str) -> None:
-    with pytest.raises(InvalidRequest, match=words):
+def test_an_event_that_is_no_request_is_refused_in_words(event: Any, words: str) -> None:
+    with a_handler() as handler, pytest.raises(InvalidRequest, match=words):
         handler(event, CONTEXT)
 
 
-def test_keys_of_an_earlier_invocation_do_not_leak_into_the_next(
-    handler: StepHandler, capsys: pytest.CaptureFixture[str]
-) -> None:
-    handler({"step": "pause", "run": "run-7", "plan": "orders-prod"}, CONTEXT)
-    capsys.readouterr()
-    handler({"step": "pause"}, CONTEXT)
+def test_keys_of_an_earlier_invocation_do_not_leak_into_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    with a_handler() as handler:
+        handler({"step": "pause", "run": "run-7", "plan": "orders-prod"}, CONTEXT)
+        capsys.readouterr()
+        handler({"step": "pause"}, CONTEXT)
     assert all("run" not in line for line in lines(capsys) if "message" in line)
