@@ -22,15 +22,16 @@ def parse_instant(text: str, where: str = "time") -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        in_utc = moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError) as error:
         raise InvalidRequest(
             f"{where}: {text!r} is not a time.", hint="Write it as 2026-11-24T03:00:14+09:00 or 2026-11-23T18:00:14Z."
         ) from error
-    if moment.tzinfo is None:
+    if in_utc is None:
         raise InvalidRequest(
             f"{where}: {text!r} has no offset.", hint="Add one, for example +09:00 or Z: a naive time is ambiguous."
         )
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def iso(moment: datetime) -> str:

@@ -1,0 +1,46 @@
+"""When a backup has to pause the pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.model.pause_decision import decide_pause
+from shared.model.plan import DynamoDb, EksCluster, Plan, Release
+from shared.model.records import Value
+
+
+class RelationalDatabase(Value, frozen=True, kw_only=True):
+    """What a relational database tells the rule."""
+
+    key: str
+    is_relational: bool = True
+
+
+DYNAMODB = DynamoDb(region="ap-northeast-1")
+AURORA = RelationalDatabase(key="aurora:orders")
+MYSQL = RelationalDatabase(key="mysql:billing")
+
+
+@pytest.mark.parametrize(
+    ("databases", "needed", "rule", "named"),
+    [
+        ((DYNAMODB,), True, "nosql", "dynamodb:ap-northeast-1"),
+        ((AURORA, DYNAMODB), True, "nosql", "dynamodb:ap-northeast-1"),
+        ((AURORA, MYSQL), True, "several-databases", "2 databases"),
+        ((AURORA,), False, "single-relational", "aurora:orders"),
+    ],
+)
+def test_the_first_rule_that_applies_decides_and_says_why(
+    databases: tuple[Any, ...], needed: bool, rule: str, named: str
+) -> None:
+    release = Release(cluster=EksCluster(name="prod", region="ap-northeast-1"), namespace="scalar", helm_release="orders")
+    decision = decide_pause(Plan(name="orders-prod", releases=(release,), databases=databases))
+    assert (decision.needed, decision.rule) == (needed, rule)
+    assert named in decision.reason
+
+
+def test_the_reason_for_a_pause_does_not_blame_a_relational_database() -> None:
+    decision = decide_pause(Plan(name="orders-prod", releases=(), databases=(AURORA, DYNAMODB)))  # type: ignore[arg-type]
+    assert "aurora" not in decision.reason
