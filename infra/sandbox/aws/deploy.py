@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
@@ -72,14 +73,14 @@ def translate(template: Path, parameters: Mapping[str, str], package: Mapping[st
             properties["CodeUri"] = dict(package)
         elif resource["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
             properties["Definition"] = _definition(template.parent / properties.pop("DefinitionUri"), name)
-    session = boto3.session.Session(region_name=region)
+    metrics = Metrics("sandbox", DummyMetricsPublisher())
+    translator = Translator({}, Parser(), boto_session=boto3.session.Session(region_name=region), metrics=metrics)
     try:
-        translated: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(
-            sam_template=source, parameter_values=dict(parameters)
-        )
+        translated: dict[str, Any] = translator.translate(sam_template=source, parameter_values=dict(parameters))
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise DeployError(f"{template} is not a valid SAM template: {causes}") from error
+    metrics.publish()  # to nobody; unpublished ones would be complained about on exit
     return translated
 
 

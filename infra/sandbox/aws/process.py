@@ -173,10 +173,12 @@ def start(code_dir: Path, *, region: str = "ap-northeast-1", port: int = 0, log_
     line = _first_line(process)
     if not line:
         process.kill()
-        process.wait()
+        process.communicate()
         said = f" Its log ends: {log_file.read_text()[-2000:]}" if log_file and log_file.exists() else ""
         hint = said or " Give a log_file to see why."
-        raise SandboxError(f"The sandbox's AWS did not start within {START_SECONDS} s ({' '.join(command)}).{hint}")
+        raise SandboxError(
+            f"The sandbox's AWS ended, or took more than {START_SECONDS} s, before it answered: {' '.join(command)}.{hint}"
+        )
     return RunningAws(process, json.loads(line)["url"], region)
 
 

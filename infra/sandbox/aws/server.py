@@ -110,20 +110,17 @@ class Server:
     def _handle(self, environ: wire.Environ, start_response: wire.StartResponse) -> Iterable[bytes]:
         _sign_from_query(environ)
         service = wire.service_of(environ)
-        if service is None and _is_health_check(environ):
-            text = f"healthy: dynamodb.{self._region}.amazonaws.com "
-            return wire.answer(start_response, 200, text.encode(), [("Date", self._dynamodb_date())])
-        if service != "dynamodb":
-            return self._app(environ, start_response)
+        healthy = service is None and _is_health_check(environ)
+        ahead = self._settings.dynamodb_skew_seconds if healthy or service == "dynamodb" else 0.0
 
         def start_with_date(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             kept = [(name, value) for name, value in headers if name.lower() != "date"]
-            return start_response(status, [*kept, ("Date", self._dynamodb_date())], *more)
+            return start_response(status, [*kept, ("Date", formatdate(time.time() + ahead, usegmt=True))], *more)
 
+        if healthy:
+            text = f"healthy: dynamodb.{self._region}.amazonaws.com "
+            return wire.answer(start_with_date, 200, text.encode())
         return self._app(environ, start_with_date)
-
-    def _dynamodb_date(self) -> str:
-        return formatdate(time.time() + self._settings.dynamodb_skew_seconds, usegmt=True)
 
 
 class _Clients:
@@ -158,6 +155,10 @@ class _Handler(MotoRequestHandler):
     # Nagle's algorithm and delayed acknowledgement together cost 40 ms on each request.
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def send_response(self, code: Any, message: str | None = None) -> None:
+        """Without the Date of this machine: each service answers with its own."""
+        self.send_response_only(code, message)
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         """The log is for what goes wrong."""
