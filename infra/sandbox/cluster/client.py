@@ -49,16 +49,21 @@ class ClusterClient:
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         self._headers = {"Accept": "application/json", **authorization, **(headers or {})}
         tls = ssl.create_default_context(cadata=ca_pem)
+        self._others: list[ClusterClient] = []
         self._pool = urllib3.PoolManager(ssl_context=tls, maxsize=8, retries=False, timeout=_TIMEOUT)
 
     def acting_as(self, user: str, group: str | None = None) -> ClusterClient:
-        """The same client with another identity, by impersonation."""
+        """The same client with another identity, by impersonation. It is closed with this one."""
         headers = {**self._headers, "Impersonate-User": user}
         if group:
             headers["Impersonate-Group"] = group
-        return ClusterClient(self.url, self._ca_pem, None, headers)
+        other = ClusterClient(self.url, self._ca_pem, None, headers)
+        self._others.append(other)
+        return other
 
     def close(self) -> None:
+        for other in self._others:
+            other.close()
         self._pool.clear()
 
     def send(

@@ -6,6 +6,8 @@ controllers and no node behind it.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import socket
@@ -14,10 +16,9 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -50,7 +51,8 @@ class RealControlPlane:
 
     def __enter__(self) -> Self:
         try:
-            self._start_api_server(self._start_etcd())
+            self._start_etcd()
+            self._start_api_server()
         except BaseException:
             self.close()
             raise
@@ -70,7 +72,21 @@ class RealControlPlane:
                 process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _start_etcd(self) -> str:
+    def compact(self) -> None:
+        """Makes older resourceVersions of ConfigMaps expire; the API server answers the other kinds from a cache."""
+        self._ask_etcd("/v3/kv/compaction", {"revision": self._revision(), "physical": True})
+
+    def _revision(self) -> int:
+        key = base64.b64encode(b"any").decode()
+        return int(self._ask_etcd("/v3/kv/range", {"key": key})["header"]["revision"])
+
+    def _ask_etcd(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(self._etcd_url + path, data=json.dumps(body).encode(), method="POST")
+        with urllib.request.build_opener(_DIRECT).open(request, timeout=5) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+
+    def _start_etcd(self) -> None:
         clients, peers = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
         self._spawn(
             "etcd",
@@ -83,10 +99,10 @@ class RealControlPlane:
             "--unsafe-no-fsync",  # nothing here has to survive a power cut
         )
         opener = urllib.request.build_opener(_DIRECT)
-        self._wait(lambda: opener.open(f"{clients}/health", timeout=1).status == 200)
-        return clients
+        self._wait(opener, urllib.request.Request(f"{clients}/health"))
+        self._etcd_url = clients
 
-    def _start_api_server(self, etcd_url: str) -> None:
+    def _start_api_server(self) -> None:
         ca, certificate, key = self._certificates.write(self._directory)
         account_key = self._directory / "service-account.key"
         account_key.touch(mode=0o600)
@@ -97,7 +113,7 @@ class RealControlPlane:
         port = _free_port()
         self._spawn(
             "kube-apiserver",
-            f"--etcd-servers={etcd_url}",
+            f"--etcd-servers={self._etcd_url}",
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
             f"--secure-port={port}",
@@ -110,21 +126,22 @@ class RealControlPlane:
             f"--service-account-signing-key-file={account_key}",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.0.0.0/24",
+            "--watch-cache-sizes=configmaps#0",  # so that `compact` has an effect on one kind
             "--disable-admission-plugins=ServiceAccount",  # no controller makes the account that pods would wait for
         )
         self.url = f"https://127.0.0.1:{port}"
         https = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ca)))
         opener = urllib.request.build_opener(_DIRECT, https)
         request = urllib.request.Request(f"{self.url}/readyz", headers={"Authorization": f"Bearer {self.admin_token}"})
-        self._wait(lambda: opener.open(request, timeout=2).read() == b"ok")
+        self._wait(opener, request)
 
     def _spawn(self, name: str, *options: str) -> None:
         with (self._directory / f"{name}.log").open("wb") as log:
             command = [str(self._assets / name), *options]
             self._processes.append((name, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)))
 
-    def _wait(self, is_ready: Callable[[], bool]) -> None:
-        """Raises RuntimeError with the end of the log when a program ends, TimeoutError when none gets ready."""
+    def _wait(self, opener: urllib.request.OpenerDirector, health: urllib.request.Request) -> None:
+        """Until `health` is answered with 200. Raises RuntimeError with the end of the log when a program ends, TimeoutError when none gets ready."""
         ends_at = time.monotonic() + _START_SECONDS
         last: OSError | None = None
         while time.monotonic() < ends_at:
@@ -133,7 +150,7 @@ class RealControlPlane:
                     log = (self._directory / f"{name}.log").read_text(errors="replace")
                     raise RuntimeError(f"{name} ended with exit code {process.returncode}. Its last words:\n{log[-2000:]}")
             try:
-                if is_ready():
+                with opener.open(health, timeout=2):
                     return
             except OSError as error:
                 last = error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -28,6 +29,14 @@ class Kube:
     client: ClusterClient
     namespace: str
     ca_pem: str
+    compact: Callable[[], None]
+    others: contextlib.ExitStack
+
+    def client_with(self, token: str | None, **headers: str) -> ClusterClient:
+        """A client with another token, closed after the test."""
+        client = ClusterClient(self.client.url, self.ca_pem, token, headers)
+        self.others.callback(client.close)
+        return client
 
     def create_pod(self, name: str, **labels: str) -> dict[str, Any]:
         """A pod bound to a node, so that its deletion is graceful."""
@@ -57,10 +66,26 @@ class Kube:
         return [item["metadata"]["name"] for item in items]
 
 
-def _in_new_namespace(client: ClusterClient, ca_pem: str) -> Kube:
-    namespace = f"t{next(_numbers)}"
-    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    return Kube(client, namespace, ca_pem)
+class Api(Protocol):
+    """What both kinds of API server offer."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca_pem(self) -> str: ...
+    @property
+    def admin_token(self) -> str: ...
+
+
+@contextlib.contextmanager
+def _new_namespace(api: Api) -> Iterator[Kube]:
+    with contextlib.ExitStack() as others:
+        client = ClusterClient(api.url, api.ca_pem, api.admin_token)
+        others.callback(client.close)
+        namespace = f"t{next(_numbers)}"
+        client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        compact = api.compact if isinstance(api, RealControlPlane) else client.compact
+        yield Kube(client, namespace, api.ca_pem, compact, others)
 
 
 @pytest.fixture(scope="session")
@@ -81,19 +106,17 @@ def real_api() -> Iterator[RealControlPlane]:
 def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
     """One API server without controllers, and a namespace in it."""
     api = request.getfixturevalue(f"{request.param}_api")
-    client = ClusterClient(api.url, api.ca_pem, api.admin_token)
-    yield _in_new_namespace(client, api.ca_pem)
-    client.close()
+    with _new_namespace(api) as kube:
+        yield kube
 
 
 @pytest.fixture
 def sandbox(sandbox_api: process.RunningCluster) -> Iterator[Kube]:
     """The sandbox's API server alone, for what a real one cannot be told to do; as it was again afterwards."""
-    client = ClusterClient(sandbox_api.url, sandbox_api.ca_pem, sandbox_api.admin_token)
-    yield _in_new_namespace(client, sandbox_api.ca_pem)
-    client.clear_faults()
-    client.set_clock_offset(0)
-    client.close()
+    with _new_namespace(sandbox_api) as kube:
+        yield kube
+        kube.client.clear_faults()
+        kube.client.set_clock_offset(0)
 
 
 @pytest.fixture(scope="session")
@@ -107,12 +130,10 @@ def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[proces
 @pytest.fixture
 def cluster(running_cluster: process.RunningCluster) -> Iterator[Kube]:
     """A cluster with controllers and a node whose containers are `tiny_program`."""
-    client = ClusterClient(running_cluster.url, running_cluster.ca_pem, running_cluster.admin_token)
-    kube = _in_new_namespace(client, running_cluster.ca_pem)
-    yield kube
-    for deployment in client.list(DEPLOYMENTS, kube.namespace):
-        client.delete(DEPLOYMENTS, kube.namespace, deployment["metadata"]["name"])
-    client.close()
+    with _new_namespace(running_cluster) as kube:
+        yield kube
+        for deployment in kube.client.list(DEPLOYMENTS, kube.namespace):
+            kube.client.delete(DEPLOYMENTS, kube.namespace, deployment["metadata"]["name"])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

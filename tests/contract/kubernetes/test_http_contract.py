@@ -24,7 +24,7 @@ def test_a_client_that_trusts_another_authority_is_not_served(kube: Kube) -> Non
 
 
 def test_an_unknown_token_is_401(kube: Kube) -> None:
-    answer = ClusterClient(kube.client.url, kube.ca_pem, "no-such-token").send("GET", PODS.path())
+    answer = kube.client_with("no-such-token").send("GET", PODS.path())
     assert answer.status == 401
     assert answer.body == {
         "kind": "Status",
@@ -38,7 +38,7 @@ def test_an_unknown_token_is_401(kube: Kube) -> None:
 
 
 def test_nobody_may_read_the_version_but_not_the_pods(kube: Kube) -> None:
-    anonymous = ClusterClient(kube.client.url, kube.ca_pem, None)
+    anonymous = kube.client_with(None)
     assert anonymous.send("GET", "/version").body["major"] == "1"
     answer = anonymous.send("GET", PODS.path())
     assert answer.status == 403

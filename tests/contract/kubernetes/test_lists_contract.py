@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from infra.sandbox.cluster.api.resources import PODS
+from infra.sandbox.cluster.api.resources import CONFIG_MAPS, PODS
 from infra.sandbox.cluster.client import KubernetesError
 from tests.contract.kubernetes.conftest import Kube
 
@@ -95,6 +95,29 @@ def test_a_list_at_an_exact_version_shows_the_past(kube: Kube) -> None:
     kube.create_pod("b")
     assert kube.pod_names(resourceVersion=version, resourceVersionMatch="Exact") == ["a"]
     assert kube.pod_names() == ["a", "b"]
+
+
+def test_an_expired_version_is_410(kube: Kube) -> None:
+    version = kube.create_config_map("a")["metadata"]["resourceVersion"]
+    kube.create_config_map("b")
+    kube.create_config_map("c")
+    kube.compact()
+    query = {"resourceVersion": version, "resourceVersionMatch": "Exact", "limit": 500}
+    answer = kube.client.send("GET", CONFIG_MAPS.path(kube.namespace), query=query)
+    assert (answer.status, answer.body["reason"]) == (410, "Expired")
+
+
+def test_an_expired_page_is_410_with_a_token_to_go_on_inconsistently(kube: Kube) -> None:
+    for name in "bcd":
+        kube.create_config_map(name)
+    path = CONFIG_MAPS.path(kube.namespace)
+    token = kube.client.call("GET", path, query={"limit": 1, "fieldSelector": "metadata.name!=kube-root-ca.crt"})
+    kube.create_config_map("e")
+    kube.compact()
+    answer = kube.client.send("GET", path, query={"limit": 1, "continue": token["metadata"]["continue"]})
+    assert (answer.status, answer.body["reason"]) == (410, "Expired")
+    rest = kube.client.call("GET", path, query={"continue": answer.body["metadata"]["continue"]})
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c", "d", "e"]
 
 
 def test_a_version_of_the_future_is_waited_for_and_then_504(kube: Kube) -> None:

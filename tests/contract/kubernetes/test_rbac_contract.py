@@ -140,7 +140,7 @@ def test_watching_needs_its_own_right(kube: Kube) -> None:
 def test_acting_as_somebody_else_is_a_right_of_its_own(kube: Kube) -> None:
     operator = _operator(kube)
     kube.create_pod("p")
-    anonymous = ClusterClient(kube.client.url, kube.ca_pem, None, {"Impersonate-User": "alice"})
+    anonymous = kube.client_with(None, **{"Impersonate-User": "alice"})
     answer = anonymous.send("GET", PODS.path(kube.namespace))
     assert answer.status == 403
     assert "cannot impersonate resource" in answer.body["message"]

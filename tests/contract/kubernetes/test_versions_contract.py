@@ -27,7 +27,6 @@ def test_a_new_deployment_has_generation_one(kube: Kube) -> None:
         ({"metadata": {"labels": {"note": "1"}}}, (True, 0)),
         ({"spec": {"replicas": 5}}, (True, 1)),
         ({"spec": {"minReadySeconds": 1}}, (True, 1)),
-        ({"status": {"replicas": 77}}, (False, 0)),
         ({"spec": {"replicas": 2}}, (False, 0)),
         ({"metadata": {"annotations": {"never-there": None}}}, (False, 0)),
         ({"metadata": {"labels": LABELS}}, (False, 0)),
@@ -45,6 +44,12 @@ def test_a_status_moves_the_version_but_not_the_generation(kube: Kube) -> None:
     before = kube.create_deployment("d")
     after = kube.patch_deployment("d", {"status": {"replicas": 3, "observedGeneration": 1}}, subresource="status")
     assert _moves(before, after) == (True, 0)
+
+
+def test_a_status_in_a_write_of_the_object_is_ignored(kube: Kube) -> None:
+    kube.create_deployment("d")
+    after = kube.patch_deployment("d", {"status": {"replicas": 77}})
+    assert (after["status"], after["metadata"]["generation"]) == ({}, 1)
 
 
 def test_a_status_write_changes_neither_spec_nor_labels(kube: Kube) -> None:

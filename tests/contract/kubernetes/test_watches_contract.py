@@ -65,7 +65,11 @@ def test_a_watch_of_one_object_by_field_sees_no_other(kube: Kube) -> None:
 
 
 def test_an_expired_version_is_an_error_event_inside_the_stream(kube: Kube) -> None:
-    events = list(kube.client.watch(PODS, kube.namespace, "1", 2))
+    version = kube.create_config_map("a")["metadata"]["resourceVersion"]
+    kube.create_config_map("b")
+    kube.create_config_map("c")
+    kube.compact()
+    events = list(kube.client.watch(CONFIG_MAPS, kube.namespace, version, 2))
     assert [event["type"] for event in events] == ["ERROR"]
     status: dict[str, Any] = events[0]["object"]
     assert (status["kind"], status["code"], status["reason"]) == ("Status", 410, "Expired")
