@@ -100,6 +100,19 @@ async def test_a_pause_whose_client_gave_up_takes_effect_all_the_same(start_pod:
 
 
 @every_generation
+async def test_a_pause_whose_client_gave_up_still_reopens_the_gate_when_its_own_wait_is_over(
+    start_pod: StartPod, generation: Generation
+) -> None:
+    pod = await start_pod(generation)
+    request = await pod.request()
+    answer = await pod.admin.call("Pause", pause_request(300), timeout_seconds=0.05)
+    assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert await pod.admin.check_paused()
+    await pod.until(lambda gate: gate.is_open)
+    await request.end()
+
+
+@every_generation
 async def test_requests_that_arrive_while_paused_are_refused_by_scalardb_and_held_by_scalardl(
     start_pod: StartPod, generation: Generation
 ) -> None:
