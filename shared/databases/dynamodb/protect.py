@@ -30,8 +30,8 @@ from shared.model.table_settings import TableSettings
 from shared.model.times import iso
 
 SOONEST_SECONDS, LATEST_SECONDS = 1.0, 60.0
-PATIENCE = 8
-"""A thing that has taken n seconds is looked at again after n / 8: an hour of restoring costs about a hundred looks."""
+PATIENCE = 5
+"""A thing that has taken n seconds is looked at again after n / 5: an hour of restoring costs about eighty looks."""
 SIDE_TABLE_PHASES = (ItemPhase.RESTORING, ItemPhase.COPYING, ItemPhase.CLEANING)
 
 
