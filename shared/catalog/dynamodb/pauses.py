@@ -84,6 +84,8 @@ def every_open(table: Table) -> tuple[PauseJournal, ...]:
 
 def mark_not_ours(table: Table, run: str, attempt: int, pods: Sequence[str]) -> PauseJournal:
     """One atomic addition to a set: two writers at once lose nothing, and a repetition adds nothing."""
+    if not pods:  # DynamoDB has no empty sets
+        return _require(table, run, attempt)
     with suppress(Refused):  # closed already, or never opened: the next line tells
         table.update(_open_key(run, attempt), NOTE_PODS, EXISTS, pods=frozenset(pods), one=1)
     return _require(table, run, attempt)

@@ -1,19 +1,26 @@
-"""Every test of the contract runs on every implementation of the port `Catalog`."""
+"""Every test of the contract runs on every implementation of the port `Catalog`; the one on DynamoDB also over the wire, on the
+sandbox's strict server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from infra.sandbox.aws import process
+from infra.sandbox.aws.process import RunningAws
 from shared.catalog.dynamodb import DynamoDbCatalog, table_definition
 from shared.catalog.memory import MemoryCatalog
 from shared.steps.ports import Catalog
 
 REGION = "ap-northeast-1"
 TABLE = "catalog"
+ROOT = Path(__file__).parents[3]
+TABLES = count(1)
 
 
 @pytest.fixture
@@ -29,8 +36,24 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
         yield session
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAws]:
+    with process.start(ROOT, log_file=tmp_path_factory.mktemp("aws") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served_client(server: RunningAws) -> object:
+    return server.client("dynamodb", max_pool_connections=16)
+
+
+@pytest.fixture(params=["memory", "dynamodb", "dynamodb-served"])
 def catalog(request: pytest.FixtureRequest) -> Catalog:
-    if request.param == "memory":
-        return MemoryCatalog()
-    return DynamoDbCatalog(TABLE, request.getfixturevalue("aws"))
+    match request.param:
+        case "memory":
+            return MemoryCatalog()
+        case "dynamodb":
+            return DynamoDbCatalog(TABLE, request.getfixturevalue("aws"))
+    client, name = request.getfixturevalue("served_client"), f"catalog-{next(TABLES)}"
+    client.create_table(**table_definition(name))
+    return DynamoDbCatalog(name, client)

@@ -125,6 +125,11 @@ def test_pods_that_are_not_ours_are_kept_through_the_close_and_never_resumed(cat
     assert [target.pod for target in entry.to_resume] == ["orders-1"]
 
 
+def test_marking_no_pods_changes_nothing(catalog: Catalog) -> None:
+    entry = opened(catalog)
+    assert catalog.mark_not_ours(ONE, 1, []) == entry
+
+
 def test_marking_a_closed_entry_changes_nothing(catalog: Catalog) -> None:
     opened(catalog)
     closed = catalog.close_pause(ONE, 1, "run", later(20))
