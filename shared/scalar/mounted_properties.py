@@ -1,4 +1,4 @@
-"""Finds a release's properties file as its container does, through the volume that the Deployment mounts: no name is guessed."""
+"""Finds the properties file of a release as its container does, through the mount in the Deployment: no name is guessed."""
 
 from __future__ import annotations
 

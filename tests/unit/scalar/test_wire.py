@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
@@ -76,7 +78,9 @@ def test_check_paused_ignores_fields_of_a_newer_interface():
     assert wire.decode_check_paused(unknown) is False
 
 
-@given(reason=st.text(), domain=st.text(), code=st.integers(0, 16), text=st.text(), metadata=st.dictionaries(st.text(), st.text()))
+@given(
+    reason=st.text(), domain=st.text(), code=st.integers(0, 16), text=st.text(), metadata=st.dictionaries(st.text(), st.text())
+)
 def test_the_reason_is_found_among_other_details(reason, domain, code, text, metadata):
     entries = [TYPES["Entry"](key=key, value=value) for key, value in metadata.items()]
     info = TYPES["ErrorInfo"](reason=reason, domain=domain, metadata=entries).SerializeToString()
@@ -95,10 +99,8 @@ def test_a_status_without_error_info_has_no_reason():
 @given(st.binary(max_size=64))
 def test_bytes_that_are_no_message_are_refused_or_read_but_never_crash_the_client(garbage):
     for read in (wire.error_info, wire.decode_check_paused):
-        try:
-            read(garbage)
-        except ValueError as error:
-            assert str(error)
+        with suppress(ValueError):
+            assert isinstance(read(garbage), wire.ErrorInfo | bool | None)
 
 
 @pytest.mark.parametrize(
