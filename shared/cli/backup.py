@@ -118,9 +118,9 @@ def _end(operator: Operator, view: View) -> None:
         said = f"{view.execution.error} {view.execution.cause}".strip()[:500]
         note(f"The execution ended {view.execution.status} without a word in the run's record. {said}".rstrip())
     if view.run and (paused := [item for item in operator.catalog.open_pauses() if item.run == view.run.id]):
-        resume_by = max(item.resume_by for item in paused)
+        by = f"{max(item.resume_by for item in paused):%H:%M:%SZ}"
         raise PodsMayBePaused(
             f"Pods of run {view.run.id} may still be paused.",
-            hint=f"At {resume_by:%H:%M:%SZ} the watchdog resumes them; `scalar-backup unpause --run {view.run.id}` does it now.",
+            hint=f"The watchdog resumes them at {by}; `scalar-backup unpause --run {view.run.id}` does it now.",
         )
     raise click.exceptions.Exit(1)

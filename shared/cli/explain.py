@@ -20,7 +20,7 @@ def explain(point: RestorePoint, run: Run, plan: Plan, evidence: Evidence | None
     if point.at is None:
         yield from _explain_invalid(point, run)
         return
-    yield f"{point.id} is {point.phase.value}: the databases of plan {point.plan} as of {iso(point.at)}. Reason: {point.reason}."
+    yield f"{point.id} is {point.phase.value}: every database of {point.plan} as of {iso(point.at)}. Reason: {point.reason}."
     if point.pause:
         yield f"{'A pause was needed' if point.pause.needed else 'No pause was needed'}: {point.pause.reason}"
     if point.window is None:
@@ -33,7 +33,7 @@ def explain(point: RestorePoint, run: Run, plan: Plan, evidence: Evidence | None
 
 def _explain_window(window: PauseWindow, at: datetime, plan: Plan, evidence: Evidence | None) -> Iterator[str]:
     if window.attempt > 1:
-        yield f"It comes from attempt {window.attempt}: {window.attempt - 1} earlier window(s) could not be proven and do not count."
+        yield f"It comes from attempt {window.attempt}; no earlier window could be proven, and none of them counts."
     paused_seconds = (window.resume_began_at - window.confirmed_at).total_seconds()
     yield (
         f"All {window.pods} pods were paused for {paused_seconds:.1f} s: the last one confirmed at {iso(window.confirmed_at)}, "

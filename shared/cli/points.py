@@ -118,7 +118,8 @@ def timeline(operator: Operator, plan: str, point: str, file: Path) -> None:
       scalar-backup points timeline orders-prod latest --svg window.svg
     """
     found = _load(operator.catalog, plan, point)
-    if found.evidence is None:
+    pause = found.evidence.pause if found.evidence else None
+    if found.evidence is None or pause is None or pause.first_sent_at is None:
         raise InvalidRequest(
             f"Restore point {found.point.id} has no pause window to draw.",
             hint=f"`scalar-backup points explain {plan} {found.point.id}` says why.",
@@ -146,7 +147,7 @@ def _load(catalog: Catalog, plan: str, point_id: str) -> _Found:
     run = catalog.run(point.id)
     attempt = point.window.attempt if point.window else run.attempt.number if run.attempt and point.at is None else None
     found = load_evidence(catalog, run.id, attempt) if attempt is not None else None
-    return _Found(point, run, plan_of(catalog, run.id), found if found and found.pause else None)
+    return _Found(point, run, plan_of(catalog, run.id), found)
 
 
 def _described(operator: Operator, point: RestorePoint) -> RenderableType:

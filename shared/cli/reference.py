@@ -38,9 +38,10 @@ def _section(title: str, section: dict[str, Any], schema: dict[str, Any]) -> Ite
     for key, described in section["properties"].items():
         reference_to = _reference_to(described)
         default = "required" if key in section.get("required", []) else _default(described)
-        yield f"| `{key}` | {_type(described, reference_to)} | {default} | {described['description']} |"
+        inner_section = schema["$defs"].get(reference_to, {})
+        yield f"| `{key}` | {_type(described, reference_to)} | {default} | {_meaning(described, inner_section)} |"
         if reference_to:
-            inner.append((key if title == "Plan" else f"{title}.{key}", schema["$defs"][reference_to]))
+            inner.append((key if title == "Plan" else f"{title}.{key}", inner_section))
     yield ""
     for name, found in inner:
         yield from _section(name, found, schema)
@@ -50,6 +51,11 @@ def _reference_to(described: dict[str, Any]) -> str:
     """The name of the section that a key holds, directly, optionally or as a list."""
     choices = [described, described.get("items", {}), *described.get("anyOf", [])]
     return next((choice["$ref"].rpartition("/")[2] for choice in choices if "$ref" in choice), "")
+
+
+def _meaning(described: dict[str, Any], section: dict[str, Any]) -> str:
+    """pydantic leaves out a key's description when it says the same as that of the section behind it."""
+    return str(described.get("description") or section["description"])
 
 
 def _type(described: dict[str, Any], reference_to: str) -> str:

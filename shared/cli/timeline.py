@@ -76,7 +76,7 @@ def timeline_svg(point: RestorePoint, evidence: Evidence) -> str:
     drawing = _Drawing(_scale(point, evidence, pods, pause.first_sent_at))
     drawing.heading(f"Pods ({len(pods)})" if len(pods) == len(shown) else f"Pods (the last {len(shown)} of {len(pods)})")
     samples = _samples(evidence)
-    for pod in sorted(shown):
+    for pod in sorted(shown, key=lambda pod: pod.name):
         drawing.pod(pod, pause.first_sent_at, samples)
     drawing.heading("Pause window")
     drawing.window(pause, evidence)

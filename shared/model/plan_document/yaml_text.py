@@ -11,16 +11,17 @@ from shared.model.errors import InvalidPlan
 
 LARGEST_FILE = 1_000_000
 """In characters. A plan of a hundred releases has twenty thousand; more is another file taken by mistake."""
+_NEEDS_QUOTES = "a text that begins with * needs quotes"
 
 
 class _PlanLoader(yaml.SafeLoader):
-    """Refuses what PyYAML lets pass: a key written twice (the last one would win) and references (a plan needs none, and a
-    few lines of them unfold to gigabytes)."""
+    """Refuses what PyYAML lets pass: a key written twice (the last one would win) and references such as `*name` (a plan needs
+    none, a cron expression without quotes looks like one, and a few lines of them unfold to gigabytes)."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "references (*name) are not accepted in a plan", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, _NEEDS_QUOTES, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -60,5 +61,6 @@ def _explain(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or error.context}"
+        said = _NEEDS_QUOTES if error.context == "while scanning an alias" else error.problem or error.context
+        return f"line {mark.line + 1}, column {mark.column + 1}: {said}"
     return str(error).replace("\n", " ")

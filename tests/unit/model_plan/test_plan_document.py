@@ -1,0 +1,278 @@
+"""Plans as their owners write them: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model.errors import InvalidPlan
+from shared.model.plan import (
+    BackupSettings,
+    DynamoDb,
+    EksCluster,
+    PauseSettings,
+    Plan,
+    Release,
+    Retention,
+    Schedule,
+)
+from shared.model.plan_document import EXAMPLE, parse_plan, plan_document, plan_schema
+
+MINIMAL: dict[str, Any] = {key: EXAMPLE[key] for key in ("name", "releases", "databases")}
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return copy.deepcopy(EXAMPLE) | changes
+
+
+def problems(document: Any) -> list[str]:
+    with pytest.raises(InvalidPlan) as refused:
+        parse_plan(document)
+    return [line.strip() for line in refused.value.message.splitlines()[1:]]
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(InvalidPlan) as refused:
+        parse_plan(text)
+    return str(refused.value)
+
+
+def test_the_example_says_what_it_looks_like() -> None:
+    plan = parse_plan(yaml.safe_dump(EXAMPLE))
+    assert plan == Plan(
+        name="orders-prod",
+        releases=(
+            Release(cluster=EksCluster(name="prod-tokyo", region="ap-northeast-1"), namespace="scalar", helm_release="orders"),
+        ),
+        databases=(DynamoDb(region="ap-northeast-1"),),
+        pause=PauseSettings(hold_seconds=10, drain_seconds=65, max_pause_seconds=180, attempts=3),
+        backup=BackupSettings(kept_copy=True),
+        schedule=Schedule(cron="0 3 * * *", timezone="Asia/Tokyo"),
+        retention=Retention(keep_days=35, keep_at_least=7),
+    )
+
+
+def test_what_is_left_out_has_the_defaults_of_the_model() -> None:
+    plan = parse_plan(MINIMAL)
+    assert (plan.pause, plan.backup, plan.retention) == (PauseSettings(), BackupSettings(), Retention())
+    assert plan.schedule is None
+
+
+def test_json_is_read_like_yaml() -> None:
+    assert parse_plan(json.dumps(EXAMPLE)) == parse_plan(EXAMPLE)
+
+
+names = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+regions = st.sampled_from(["ap-northeast-1", "us-gov-west-1", "eu-central-2"])
+clusters = st.builds(EksCluster, name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True), region=regions)
+releases = st.builds(
+    Release, cluster=clusters, namespace=labels, helm_release=labels, admin_port=st.none() | st.integers(1, 65535)
+)
+tables = st.lists(st.from_regex(r"[a-zA-Z0-9_.-]{3,30}", fullmatch=True), max_size=3, unique=True).map(tuple)
+databases = st.builds(DynamoDb, region=regions, tables=tables)
+pauses = st.builds(
+    PauseSettings,
+    hold_seconds=st.integers(1, 100).map(float),
+    drain_seconds=st.floats(1, 100).map(lambda value: round(value, 3)),
+    max_pause_seconds=st.integers(215, 600).map(float),
+    attempts=st.integers(1, 10),
+    margin_seconds=st.floats(0, 10).map(lambda value: round(value, 2)),
+)
+schedules = st.builds(
+    Schedule, cron=st.sampled_from(["0 3 * * *", "*/5 * * * 1"]), timezone=st.sampled_from(["Asia/Tokyo", "Etc/UTC"])
+)
+
+
+@given(
+    st.builds(
+        Plan,
+        name=names,
+        releases=st.lists(releases, min_size=1, max_size=3, unique_by=lambda item: (item.cluster.region, item.key)).map(tuple),
+        databases=st.lists(databases, min_size=1, max_size=3, unique_by=lambda item: item.key).map(tuple),
+        pause=pauses,
+        backup=st.builds(BackupSettings, kept_copy=st.booleans()),
+        schedule=st.none() | schedules,
+        retention=st.builds(Retention, keep_days=st.integers(1, 4000), keep_at_least=st.integers(1, 100)),
+    )
+)
+def test_every_plan_survives_being_written_and_read(plan: Plan) -> None:
+    assert parse_plan(plan_document(plan)) == plan
+    assert parse_plan(yaml.safe_dump(plan_document(plan))) == plan
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (changed(retension={}), "retension: unknown key; did you mean 'retention'?"),
+        (changed(pause={"hodl": "10s"}), "pause.hodl: unknown key; did you mean 'hold'?"),
+        (changed(zebra=1), "zebra: unknown key; known here: name, releases, databases, pause, backup, schedule, retention"),
+        (
+            changed(databases=[{"dynamodb": {"region": "eu-west-1", "table": ["a.b"]}}]),
+            "databases[0].dynamodb.table: unknown key; did you mean 'tables'?",
+        ),
+        (
+            changed(databases=[{"dynamdb": {"region": "eu-west-1"}}]),
+            "databases[0].dynamdb: unknown key; did you mean 'dynamodb'?",
+        ),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_one_that_was_meant(document: dict[str, Any], said: str) -> None:
+    assert problems(document) == [said]
+
+
+def test_all_problems_are_told_at_once_with_path_and_example() -> None:
+    found = problems(
+        changed(
+            name="Orders Prod",
+            pause={"hold": "0s", "attempts": 11},
+            schedule={"cron": "0 3 * *", "timezone": "Tokyo"},
+            retention={"keep_days": 0, "keep_at_least": "7"},
+        )
+    )
+    starts = [
+        "name: 'Orders Prod' has characters or a length that are not allowed here",
+        "pause.hold: '0s' is less than 1s (for example hold: 10s)",
+        "pause.attempts: 11 is more than 10 (for example attempts: 3)",
+        "schedule.cron: '0 3 * *' has 4 fields",
+        "schedule.timezone: 'Tokyo' is not an IANA time zone such as Asia/Tokyo",
+        "retention.keep_days: 0 is less than 1 (for example keep_days: 35)",
+        "retention.keep_at_least: input should be a valid integer, not '7' (for example keep_at_least: 7)",
+    ]
+    assert [line[: len(start)] for line, start in zip(found, starts, strict=True)] == starts
+
+
+@pytest.mark.parametrize("kind", ["cosmos", "rds", "aurora", "azure", "postgresql"])
+def test_a_database_of_a_kind_not_built_yet_is_refused_clearly(kind: str) -> None:
+    assert problems(changed(databases=[{kind: {"region": "eu-west-1"}}])) == [
+        f"databases[0].{kind}: databases of kind {kind} are not supported yet; dynamodb is"
+    ]
+
+
+def test_an_aks_cluster_is_refused_clearly() -> None:
+    release = {"cluster": {"aks": "prod", "resource_group": "rg"}, "namespace": "scalar", "helm_release": "orders"}
+    assert {line.partition(": ")[2] for line in problems(changed(releases=[release]))} == {
+        "AKS clusters are not supported yet; releases on EKS are"
+    }
+
+
+def test_a_transport_is_refused_clearly() -> None:
+    (said,) = problems(changed(pause={"transport": "auto"}))
+    assert said.startswith("pause.transport: other transports are not supported yet")
+
+
+@pytest.mark.parametrize("pause", [{"hold": "101s"}, {"drain": "156s"}, {"max_pause": "89s"}])
+def test_hold_and_drain_must_fit_into_the_longest_pause(pause: dict[str, str]) -> None:
+    (said,) = problems(changed(pause=pause))
+    assert said.startswith("pause: hold ")
+    assert "is more than max_pause" in said
+
+
+def test_hold_and_drain_may_fill_the_longest_pause_exactly() -> None:
+    assert parse_plan(changed(pause={"hold": "100s"})).pause.hold_seconds == 100
+
+
+def test_no_pause_may_be_longer_than_ten_minutes() -> None:
+    assert problems(changed(pause={"max_pause": "601s"})) == [
+        "pause.max_pause: '601s' is more than 10m (for example max_pause: 3m)"
+    ]
+
+
+@pytest.mark.parametrize("key", ["releases", "databases"])
+def test_a_plan_without_releases_or_databases_is_refused(key: str) -> None:
+    (said,) = problems(changed(**{key: []}))
+    assert said.startswith(f"{key}: needs at least one entry (for example")
+
+
+def test_a_release_named_twice_is_refused() -> None:
+    (said,) = problems(changed(releases=EXAMPLE["releases"] * 2))
+    assert said.startswith("releases: release named more than once: ap-northeast-1/prod-tokyo/scalar/orders")
+
+
+def test_a_database_named_twice_is_refused() -> None:
+    (said,) = problems(changed(databases=EXAMPLE["databases"] * 2))
+    assert said.startswith("databases: database named more than once: dynamodb:ap-northeast-1")
+
+
+def test_a_table_named_twice_is_refused() -> None:
+    (said,) = problems(changed(databases=[{"dynamodb": {"region": "eu-west-1", "tables": ["a.b", "a.b"]}}]))
+    assert said.startswith("databases[0].dynamodb.tables: table named more than once: a.b")
+
+
+@pytest.mark.parametrize("name", ["", "a" * 41, "Orders", "orders_prod", "orders prod", "orders\n"])
+def test_a_name_that_the_catalog_cannot_carry_is_refused(name: str) -> None:
+    assert len(problems(changed(name=name))) == 1
+
+
+def test_a_value_that_yaml_reads_as_something_else_is_refused_with_the_remedy() -> None:
+    text = yaml.safe_dump(EXAMPLE).replace("namespace: scalar", "namespace: 123")
+    assert "releases[0].namespace: must be a text, not 123; put it in quotes (for example namespace: scalar)" in refusal(text)
+
+
+@pytest.mark.parametrize("value", [None, "text", 3, ["list"]])
+def test_a_section_that_is_no_mapping_is_refused(value: object) -> None:
+    (said,) = problems(changed(pause=value))
+    assert said.startswith(f"pause: must be a mapping of keys, not {value!r}")
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, "text", 3])
+def test_releases_that_are_no_list_are_refused(value: object) -> None:
+    (said,) = problems(changed(releases=value))
+    assert said.startswith("releases: must be a list, not")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nname: b\n", "line 2, column 1: key 'name' is written twice"),
+        ("pause: {hold: 1s, hold: 2s}", "line 1, column 19: key 'hold' is written twice"),
+        ("name: [a,\n b", "line 2, column 3: "),
+        ("a: &x {b: 1}\nc: *x\n", "line 2, column 4: a text that begins with * needs quotes"),
+        ("schedule:\n  cron: * 3 * * *\n", "line 2, column 10: a text that begins with * needs quotes"),
+        ("? [a, b]\n: 1\n", "line 1, column 3: a key must be plain text"),
+        ("a: 1\n---\nb: 2\n", "line 2, column 1: "),
+        ("day: 2026-02-30", "day is out of range for month"),
+        ("[" * 5000, "nested too deeply"),
+        ("a: \x00", "special characters are not allowed"),
+        ("a: !!python/object:os.system {}", "could not determine a constructor"),
+        ("", "The plan is empty."),
+        ("- a", "The plan is a list, not a mapping."),
+        ("orders", "The plan is a text, not a mapping."),
+        ("#" * 1_000_001, "is it the right file?"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused_with_its_line(text: str, said: str) -> None:
+    assert said in refusal(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_whatever_is_given_is_refused_as_an_invalid_plan(document: Any) -> None:
+    with pytest.raises(InvalidPlan):
+        parse_plan({"name": "x", "releases": document, "databases": document, "pause": document})
+
+
+def test_the_schema_describes_every_key_with_an_example() -> None:
+    schema = plan_schema()
+    sections = [schema, *schema["$defs"].values()]
+    for section in sections:
+        assert section["additionalProperties"] is False
+        for key, described in section["properties"].items():
+            assert "examples" in described, key
+            assert "description" in described or "$ref" in described, key
+
+
+def test_the_schemas_defaults_are_those_of_the_model() -> None:
+    pause = plan_schema()["$defs"]["PauseSection"]["properties"]
+    document = plan_document(parse_plan(MINIMAL))
+    assert {key: described["default"] for key, described in pause.items()} == document["pause"]
