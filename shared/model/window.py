@@ -16,7 +16,8 @@ from shared.model.times import Instant
 
 GUIDE_HOLD = timedelta(seconds=10)
 """The vendor's guides: hold the pause about ten seconds and take its middle, which absorbs clock errors of a few seconds."""
-HALF_SECOND = timedelta(seconds=0.5)
+PRECISION = timedelta(seconds=1)
+"""Of a restore: DynamoDB and Cosmos DB name seconds, and so does every other service."""
 
 
 class NotedTime(Value):
@@ -46,7 +47,7 @@ class SafeWindow(Value):
 
     @property
     def point(self) -> datetime | None:
-        """The whole second nearest the middle of the common interval; None when no whole second lies inside."""
+        """The second nearest the middle of the common interval; None when no whole second fits in."""
         return whole_second_nearest_middle(self.common) if self.common else None
 
 
@@ -72,7 +73,7 @@ def _guides_rule(paused_at: datetime, resuming_at: datetime) -> SafeInterval | N
     if resuming_at - paused_at < GUIDE_HOLD:
         return None
     middle = paused_at + (resuming_at - paused_at) / 2
-    return SafeInterval(start=middle - HALF_SECOND, end=middle + HALF_SECOND, is_assumed=True)
+    return SafeInterval(start=middle - PRECISION, end=middle + PRECISION, is_assumed=True)
 
 
 def _intersection(intervals: Iterable[SafeInterval | None]) -> SafeInterval | None:
@@ -87,9 +88,13 @@ def _intersection(intervals: Iterable[SafeInterval | None]) -> SafeInterval | No
 
 
 def whole_second_nearest_middle(interval: SafeInterval) -> datetime | None:
-    """Managed databases restore to whole seconds. Of two equally near ones the earlier wins."""
+    """Of the seconds t with [t, t + 1 s] inside the interval the one nearest its middle; of two equally near ones the earlier.
+
+    Managed databases restore to whole seconds, and nothing says where inside the second they cut, or that they cut every table
+    at the same instant: so the whole second has to be safe (docs/adr/0005).
+    """
     middle = interval.start + (interval.end - interval.start) / 2
     floor = middle.astimezone(UTC).replace(microsecond=0)
-    candidates = [floor, floor + timedelta(seconds=1)]
-    inside = [second for second in candidates if interval.start <= second <= interval.end]
+    candidates = [floor - PRECISION, floor, floor + PRECISION]
+    inside = [second for second in candidates if interval.start <= second and second + PRECISION <= interval.end]
     return min(inside, key=lambda second: abs(second - middle), default=None)

@@ -60,7 +60,8 @@ def test_the_chosen_second_lies_inside_the_true_pause_on_every_databases_clock(d
     event(f"a point: {window.point is not None}")
     for server in servers if window.point else ():
         assert window.point is not None
-        assert server.shows(paused_at) <= window.point <= server.shows(resuming_at)
+        assert server.shows(paused_at) <= window.point
+        assert window.point + seconds(1) <= server.shows(resuming_at), "the second is safe to its end"
 
 
 def test_a_window_of_ten_seconds_measured_well_has_its_point_in_the_middle() -> None:
@@ -78,10 +79,9 @@ intervals = st.tuples(st.integers(-5_000_000, 5_000_000), st.integers(0, 5_000_0
 
 @settings(deadline=None)
 @given(interval=intervals)
-def test_the_point_is_the_whole_second_inside_that_is_nearest_the_middle_and_none_when_there_is_none(
-    interval: SafeInterval,
-) -> None:
-    inside = [EPOCH + seconds(n) for n in range(-12, 13) if interval.start <= EPOCH + seconds(n) <= interval.end]
+def test_the_point_is_the_second_that_fits_in_nearest_the_middle_and_none_when_none_fits(interval: SafeInterval) -> None:
+    wholes = [EPOCH + seconds(n) for n in range(-12, 13)]
+    inside = [second for second in wholes if interval.start <= second and second + seconds(1) <= interval.end]
     middle = interval.start + (interval.end - interval.start) / 2
     assert whole_second_nearest_middle(interval) == min(inside, key=lambda second: abs(second - middle), default=None)
 
@@ -188,7 +188,7 @@ def test_a_clock_unmeasured_at_either_end_leaves_the_middle_of_a_hold_of_ten_sec
     at_pause: dict[str, ClockBounds], at_resume: dict[str, ClockBounds]
 ) -> None:
     window = safe_window(noted(EPOCH, **at_pause), noted(EPOCH + seconds(10), **at_resume), ["db"], seconds(0.5))
-    assert window.common == SafeInterval(start=EPOCH + seconds(4.5), end=EPOCH + seconds(5.5), is_assumed=True)
+    assert window.common == SafeInterval(start=EPOCH + seconds(4), end=EPOCH + seconds(6), is_assumed=True)
     assert window.point == EPOCH + seconds(5)
 
 
@@ -207,7 +207,7 @@ def test_a_clock_unmeasured_and_a_long_enough_hold_always_yield_a_point_within_a
     at = EPOCH + seconds(start)
     point = safe_window(noted(at), noted(at + seconds(hold)), ["db"], NO_MARGIN).point
     assert point is not None
-    assert abs(point - (at + seconds(hold / 2))) <= seconds(0.5)
+    assert abs(point - (at + seconds(hold / 2))) <= seconds(1)
 
 
 def test_one_assumed_interval_makes_the_common_one_assumed() -> None:

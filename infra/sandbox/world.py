@@ -1,0 +1,189 @@
+"""A whole world: AWS with the product deployed into it, a cluster with one release of ScalarDB Cluster, and the bank at work.
+
+Everything is a process of its own and ends with this one. See docs/adr/0002.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from infra.sandbox.aws import deploy
+from infra.sandbox.aws import process as aws_process
+from infra.sandbox.aws.process import RunningAws
+from infra.sandbox.bank.schema import Opening, create_tables, seed
+from infra.sandbox.cluster import process as cluster_process
+from infra.sandbox.cluster.charts import release_objects
+from infra.sandbox.cluster.client import ClusterClient
+from shared.model.plan import Plan
+from shared.model.plan_document import parse_plan
+from shared.wiring import AwsRooms, operator_rooms
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "infra" / "aws" / "template.yaml"
+RBAC = ROOT / "infra" / "kubernetes" / "rbac.yaml"
+STACK = "scalar-backup"
+CLUSTER, NAMESPACE, RELEASE = "prod-tokyo", "scalar", "orders"
+PLAN_NAME = "orders-prod"
+TIMEZONE = "Asia/Tokyo"
+GROUP = "scalar-backup"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the world is and how busy. `image` decides the generation of the pods' Admin behaviour."""
+
+    pods: int = 3
+    opening: Opening = Opening(accounts=20)
+    workers: int = 4
+    crash_rate: float = 0.02
+    image: str = "ghcr.io/scalar-labs/scalardb-cluster-node:3.19.0"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class World:
+    """Enter it to start everything. `aws`, `kube` and `rooms` are hands on it; `rooms` are the product's own, as an operator
+    with network access to the pods has them."""
+
+    def __init__(self, scale: Scale | None = None, state_dir: Path | None = None) -> None:
+        self.scale = scale or Scale()
+        self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
+        running = self._exit.enter_context(
+            cluster_process.start(CLUSTER, free_network(), self.aws.url, state_dir=self.state_dir / "cluster")
+        )
+        self.kube = ClusterClient(running.url, running.ca_pem, running.admin_token)
+        self._exit.callback(self.kube.close)
+        self.aws.register_cluster(CLUSTER, running.url, running.ca_pem)
+        self.outputs = deploy.deploy(
+            TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client
+        )
+        self._open_bank()
+        self._install_release()
+        self._grant_access()
+
+    def _open_bank(self) -> None:
+        dynamodb = self.aws.client("dynamodb")
+        create_tables(dynamodb)
+        seed(dynamodb, self.scale.opening)
+
+    def _install_release(self) -> None:
+        environment = {
+            "BANK_WORKERS": str(self.scale.workers),
+            "BANK_ACCOUNTS": str(self.scale.opening.accounts),
+            "BANK_CRASH_RATE": str(self.scale.crash_rate),
+            **self.scale.environment,
+        }
+        objects = release_objects(
+            "scalardb-cluster", RELEASE, NAMESPACE, self._properties(), self.scale.pods, self.scale.image, env=environment
+        )
+        self.kube.apply(objects)
+        self.deployment = next(item["metadata"]["name"] for item in objects if item["kind"] == "Deployment")
+        self.kube.wait_until_ready(NAMESPACE, self.deployment, timeout_seconds=60)
+
+    def _properties(self) -> str:
+        return "\n".join(
+            [
+                "scalar.db.storage=dynamo",
+                f"scalar.db.contact_points={self.aws.region}",
+                "scalar.db.username=sandbox",
+                "scalar.db.password=sandbox",
+                f"scalar.db.dynamo.endpoint_override={self.aws.url}",
+                "scalar.db.consensus_commit.coordinator.namespace=coordinator",
+            ]
+        )
+
+    def _grant_access(self) -> None:
+        """What infra/kubernetes/rbac.yaml tells an operator to do."""
+        self.kube.apply(document for document in yaml.safe_load_all(RBAC.read_text()))
+        for role in ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn"):
+            self.kube.grant_access(self.outputs[role], GROUP)
+
+    # -- what tests and the demo do with it
+
+    @property
+    def pods(self) -> list[dict[str, Any]]:
+        from infra.sandbox.cluster.api.resources import PODS
+
+        return self.kube.list(PODS, NAMESPACE)
+
+    def plan_document(self, **pause: Any) -> dict[str, Any]:
+        """The plan as an operator writes it."""
+        return {
+            "name": PLAN_NAME,
+            "releases": [
+                {
+                    "cluster": {"eks": CLUSTER, "region": self.aws.region},
+                    "namespace": NAMESPACE,
+                    "helm_release": RELEASE,
+                }
+            ],
+            "databases": [{"dynamodb": {"region": self.aws.region}}],
+            "pause": {"hold": "10s", "drain": "20s", "max_pause": "60s", "attempts": 3, **pause},
+            "schedule": {"cron": "0 3 * * *", "timezone": TIMEZONE},
+        }
+
+    def plan(self, **pause: Any) -> Plan:
+        return parse_plan(self.plan_document(**pause))
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """This process's environment leads to the sandbox, as an operator's shell leads to their account."""
+        changes = self.aws.environment() | {"SCALAR_BACKUP_STACK": STACK}
+        before = {name: os.environ.get(name) for name in changes}
+        os.environ.update(changes)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+    @property
+    def rooms(self) -> AwsRooms:
+        """Use inside `environment()`."""
+        return operator_rooms(self.outputs["CatalogTable"], self.outputs["EventBusName"], self.aws.region)
+
+
+def free_network() -> str:
+    """The first two octets of a block of loopback addresses that no other world on this machine uses: worlds take turns by
+    binding a port on the block's first address."""
+    for second in range(64, 255):
+        network = f"127.{second}"
+        holder = socket.socket()
+        try:
+            holder.bind((f"{network}.0.1", 60_000))
+        except OSError:
+            holder.close()
+            continue
+        _HELD.append(holder)
+        return network
+    raise RuntimeError("No free block of loopback addresses; other sandboxes are still running.")
+
+
+_HELD: list[socket.socket] = []
