@@ -141,7 +141,10 @@ class RealControlPlane:
             self._processes.append((name, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)))
 
     def _wait(self, opener: urllib.request.OpenerDirector, health: urllib.request.Request) -> None:
-        """Until `health` is answered with 200. Raises RuntimeError with the end of the log when a program ends, TimeoutError when none gets ready."""
+        """Until `health` is answered with success.
+
+        Raises RuntimeError with the end of the log when a program ends, TimeoutError when it does not get ready.
+        """
         ends_at = time.monotonic() + _START_SECONDS
         last: OSError | None = None
         while time.monotonic() < ends_at:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from infra.sandbox.cluster.api.clock import Clock
 
@@ -69,7 +70,8 @@ class EksTokens:
             self._session = aiohttp.ClientSession(timeout=_STS_TIMEOUT)
         # The signature covers the Host header and the cluster's name, so both are sent as the signer meant them.
         headers = {CLUSTER_HEADER: self._cluster_name, "Host": url.netloc}
-        where = f"{self._identity_url}{url.path or '/'}?{url.query}"
+        # `encoded`: the query must stay as it is to the letter, because it is what was signed.
+        where = URL(f"{self._identity_url}{url.path or '/'}?{url.query}", encoded=True)
         try:
             async with self._session.get(where, headers=headers) as response:
                 body = await response.text()

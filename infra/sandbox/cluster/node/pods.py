@@ -123,7 +123,6 @@ class Pod:
                 state.wait("CrashLoopBackOff", message)
                 await self._pause(backoff_seconds)
             backoff_seconds = min(max(_FIRST_BACKOFF_SECONDS, 2 * backoff_seconds), _LONGEST_BACKOFF_SECONDS)
-            state.restart_count += 1
 
     async def _start(self, container: dict[str, Any], state: ContainerState) -> ContainerProcess | None:
         """Starts the container, or notes why it cannot be started yet."""

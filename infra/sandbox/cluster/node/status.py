@@ -28,6 +28,8 @@ class ContainerState:
         self._settle({"waiting": {"reason": reason, **({"message": message} if message else {})}})
 
     def run(self, container_id: str, started_at: datetime) -> None:
+        if self.id:
+            self.restart_count += 1
         self.id = container_id
         self._settle({"running": {"startedAt": rfc3339(started_at)}})
 

@@ -1,0 +1,81 @@
+"""The cluster as a process: what it hands out, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.sandbox.cluster import process
+from infra.sandbox.cluster.api.resources import PODS
+from infra.sandbox.cluster.client import ClusterClient
+from tests.contract.kubernetes.conftest import NOWHERE
+
+PROGRAM = [sys.executable, "-m", "tests.contract.kubernetes.tiny_program"]
+
+
+def _pid_of_a_pod(cluster: process.RunningCluster) -> int:
+    client = ClusterClient(cluster.url, cluster.ca_pem, cluster.admin_token)
+    spec = {"containers": [{"name": "c", "image": "tiny:1"}]}
+    client.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}, "default")
+    pods = client.wait_until(PODS, "default", lambda pods: pods[0]["status"]["phase"] == "Running", "pod p runs")
+    client.close()
+    address = pods[0]["status"]["podIP"].encode()
+    return next(
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdecimal() and address in (folder / "cmdline").read_bytes()
+    )
+
+
+def _is_gone_within(pid: int, seconds: float) -> bool:
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_closing_the_cluster_ends_its_pods(tmp_path: Path) -> None:
+    with process.start("short", "127.81", NOWHERE, state_dir=tmp_path, pod_command=PROGRAM) as cluster:
+        pid = _pid_of_a_pod(cluster)
+    assert _is_gone_within(pid, 1)
+    assert list((tmp_path / "logs").iterdir()), "the pods' logs are kept in the state directory"
+
+
+def test_pods_do_not_outlive_a_cluster_that_was_killed() -> None:
+    cluster = process.start("short", "127.82", NOWHERE, pod_command=PROGRAM)
+    pid = _pid_of_a_pod(cluster)
+    os.kill(cluster._process.pid, signal.SIGKILL)
+    assert _is_gone_within(pid, 5)
+    cluster.close()
+
+
+def test_what_is_secret_is_not_in_the_text_of_the_handle() -> None:
+    with process.start("short", "127.83", NOWHERE, api_only=True) as cluster:
+        assert cluster.admin_token not in repr(cluster)
+
+
+def test_a_network_outside_loopback_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="did not start"):
+        process.start("short", "10.0", NOWHERE)
+
+
+def test_an_idle_cluster_uses_next_to_no_processor_time() -> None:
+    with process.start("idle", "127.84", NOWHERE, pod_command=PROGRAM) as cluster:
+        _pid_of_a_pod(cluster)
+        pid = cluster._process.pid
+        before = _cpu_seconds(pid)
+        time.sleep(2)
+        assert _cpu_seconds(pid) - before < 0.1
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
