@@ -80,7 +80,8 @@ def translate(template: Path, parameters: Mapping[str, str], package: Mapping[st
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise DeployError(f"{template} is not a valid SAM template: {causes}") from error
-    metrics.publish()  # to nobody; unpublished ones would be complained about on exit
+    finally:
+        metrics.publish()  # to nobody; unpublished ones would be complained about on exit
     return translated
 
 

@@ -66,8 +66,13 @@ class Functions:
         """Run the handler and wait. `function` is its configuration as GetFunctionConfiguration gives it."""
         version = _fingerprint(function)
         process = self._take(function, version)
-        timers = self._arm_kills(process, function["FunctionName"], payload)
-        outcome = process.run(function["FunctionArn"], payload, function.get("Timeout") or DEFAULT_TIMEOUT_SECONDS)
+        timeout_seconds = function.get("Timeout") or DEFAULT_TIMEOUT_SECONDS
+        timers: list[threading.Timer] = []
+
+        def begun() -> None:
+            timers.extend(self._arm_kills(process, function["FunctionName"], payload))
+
+        outcome = process.run(function["FunctionArn"], payload, timeout_seconds, begun)
         for timer in timers:
             timer.cancel()
         self._give_back(process, function["FunctionName"], version)
@@ -186,13 +191,16 @@ class Functions:
     def _attempt(self, function: dict[str, Any], payload: bytes, request_id: str, attempts: int) -> None:
         generation, wait = self._generation, self._settings.lambda_retry_seconds
         for attempt in range(1, attempts + 1):
+            if self._generation != generation:
+                return  # a reset came in between
             outcome = self.invoke(function, payload)
-            if outcome.function_error is None or self._generation != generation:
+            if outcome.function_error is None:
                 return
             if attempt < attempts:
                 time.sleep(wait)
                 wait *= 2
-        if queue := function.get("DeadLetterConfig", {}).get("TargetArn"):
+        queue = function.get("DeadLetterConfig", {}).get("TargetArn")
+        if queue and self._generation == generation:
             self._to_dead_letter_queue(queue, payload, request_id, outcome)
 
     def _to_dead_letter_queue(self, arn: str, payload: bytes, request_id: str, outcome: Outcome) -> None:

@@ -87,8 +87,11 @@ class RuntimeProcess:
     def alive(self) -> bool:
         return self._usable and self._process.poll() is None
 
-    def run(self, function_arn: str, payload: bytes, timeout_seconds: float) -> Outcome:
-        """One invocation. Afterwards `alive` says whether the process can take the next one."""
+    def run(self, function_arn: str, payload: bytes, timeout_seconds: float, begun: Callable[[], None]) -> Outcome:
+        """One invocation; `begun` is called when the init phase is over and the handler starts.
+
+        Afterwards `alive` says whether the process can take the next one.
+        """
         request_id = str(uuid.uuid4())
         if not self._ready.wait(INIT_SECONDS):
             self.close()
@@ -96,6 +99,7 @@ class RuntimeProcess:
         deadline = time.time() + timeout_seconds
         self.current = Invocation(request_id, payload or b"{}", deadline, function_arn)
         self._log(f"START RequestId: {request_id} Version: $LATEST")
+        begun()
         self._invocations.put(self.current)
         try:
             outcome = self._outcomes.get(timeout=timeout_seconds)

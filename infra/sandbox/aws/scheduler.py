@@ -200,12 +200,16 @@ def _schedules() -> list[tuple[str, Any, tuple[Any, ...]]]:
             created = schedule.last_modified_date
             zone = schedule.schedule_expression_timezone
             found.append((schedule.arn, schedule, (created, schedule.schedule_expression, zone)))
-    for account in list(events_backends.values()):
-        for backend in list(account.values()):
-            for bus in list(backend.event_buses.values()):
-                for rule in list(bus.rules.values()):
-                    if rule.scheduled_expression:
-                        found.append((rule.arn, rule, (_first_seen(rule), rule.scheduled_expression)))
+    rules_of_buses = [
+        rule
+        for account in list(events_backends.values())
+        for backend in list(account.values())
+        for bus in list(backend.event_buses.values())
+        for rule in list(bus.rules.values())
+    ]
+    found += [
+        (rule.arn, rule, (_first_seen(rule), rule.scheduled_expression)) for rule in rules_of_buses if rule.scheduled_expression
+    ]
     return found
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 import boto3
 from botocore.config import Config
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
@@ -25,6 +26,7 @@ from infra.sandbox.aws import (
     dynamodb,
     function_configuration,
     moto_names,
+    resource_types,
     rules,
     scheduler,
     step_functions,
@@ -54,11 +56,12 @@ class Server:
         os.environ["MOTO_PORT"] = str(self._http.server_address[1])
         self._clients = _Clients(self.url, region)
         self._functions = Functions(self.url, region, str(code_dir), self._settings, self._clients)
-        targets = Targets(self._clients, self._settings)
+        self._targets = targets = Targets(self._clients, self._settings)
         dynamodb.install(self._settings)
         function_configuration.install()
         step_functions.install(self._clients)
-        cloudformation.install(self._clients)
+        cloudformation.install()
+        resource_types.install(self._clients)
         rules.install(targets)
         scheduler.install()
         self._scheduler = scheduler.Scheduler(targets)
@@ -81,6 +84,7 @@ class Server:
         step_functions.stop_all()
         self._functions.close()
         self._scheduler.reset()
+        self._targets.reset()
         self._settings.reset()
         moto_api_backend.reset()
 
@@ -100,8 +104,9 @@ class Server:
         )
 
     def _find_function(self, name: str) -> tuple[dict[str, Any], int | None] | None:
-        function = next((one for one in get_backend(ACCOUNT, self._region).list_functions() if one.function_name == name), None)
-        if function is None:
+        try:
+            function = get_backend(ACCOUNT, self._region).get_function(name)
+        except UnknownFunctionException:
             return None
         # The last one counts: moto appends where AWS replaces.
         invocation = function.event_invoke_config[-1].config if function.event_invoke_config else {}

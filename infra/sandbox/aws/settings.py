@@ -58,7 +58,7 @@ def _checked(name: str, value: object, kind: type) -> object:
             raise ValueError(f"Setting {name} must be true or false, not {value!r}.")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"Setting {name} must be a number, not {value!r}.")
+        raise ValueError(f"Setting {name} must be a number, not {value!r}.")  # noqa: TRY004 - one kind of refusal
     if value < 0 and name != "dynamodb_skew_seconds":
         raise ValueError(f"Setting {name} must not be negative, it is {value!r}.")
     return kind(value)

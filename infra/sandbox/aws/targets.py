@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from infra.sandbox.aws.settings import Settings
 
 LOG = logging.getLogger(__name__)
 _AT_ONCE = 16
+_RESET_SECONDS = 10
 _MOST_RETRIES = 5
 """AWS tries for a day, up to 185 times; a sandbox that hid a failure so long would be of no use."""
 _NOT_WORTH_A_RETRY = ("NotFound", "DoesNotExist", "NonExistent", "Invalid", "Validation", "AccessDenied", "AlreadyExists")
@@ -38,23 +40,35 @@ class Targets:
     def __init__(self, clients: Clients, settings: Settings) -> None:
         self._clients, self._settings = clients, settings
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="target")
+        self._cancelled = threading.Event()
+        self._under_way: set[Future[None]] = set()
 
     def send(self, delivery: Delivery) -> None:
         """Returns at once."""
-        self._pool.submit(self._deliver, delivery)
+        future = self._pool.submit(self._deliver, delivery, self._cancelled)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def reset(self) -> None:
+        """Forget what has not arrived yet; when this returns, nothing arrives any more."""
+        self._cancelled.set()
+        wait(list(self._under_way), timeout=_RESET_SECONDS)
+        self._cancelled = threading.Event()
+
+    def _deliver(self, delivery: Delivery, cancelled: threading.Event) -> None:
         retries = min(delivery.target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 185), _MOST_RETRIES)
-        wait = self._settings.target_retry_seconds
+        pause = self._settings.target_retry_seconds
         for attempt in range(retries + 1):
+            if cancelled.is_set():
+                return
             try:
                 self._start(delivery)
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, _UnknownTargetError) as error:
                 code, message = _code_and_message(error)
                 LOG.warning("Target %s: %s: %s", delivery.target["Arn"], code, message)
                 if attempt < retries and not any(word in code for word in _NOT_WORTH_A_RETRY):
-                    time.sleep(wait)
-                    wait *= 2
+                    cancelled.wait(pause)
+                    pause *= 2
                     continue
                 self._bury(delivery, code, message)
             return

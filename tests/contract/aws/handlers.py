@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ def echo(event: Any, context: Any) -> Any:
     """Answers what it got and where it runs."""
     global _cold
     was_cold, _cold = _cold, False
-    print("echo was called")
+    sys.stdout.write("echo was called\n")
     return {
         "event": event,
         "pid": os.getpid(),

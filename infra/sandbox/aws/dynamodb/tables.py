@@ -24,6 +24,18 @@ _KINDS_OF_CHANGE = {
     "ReplicaUpdates": "replicas",
     "WarmThroughput": "warm throughput",
 }
+_ITEM_OPERATIONS = (
+    "get_item",
+    "put_item",
+    "update_item",
+    "delete_item",
+    "query",
+    "scan",
+    "batch_get_item",
+    "batch_write_item",
+    "transact_get_items",
+    "transact_write_items",
+)
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 
 
@@ -99,10 +111,7 @@ def _guard_items(clock: Clock) -> None:
             if table is not None and table.life.status(clock.now()) == "CREATING":
                 raise table_not_readable(name)
 
-    for operation in (
-        "get_item put_item update_item delete_item query scan "
-        "batch_get_item batch_write_item transact_get_items transact_write_items"
-    ).split():
+    for operation in _ITEM_OPERATIONS:
         _before(operation, check)
 
 

@@ -53,10 +53,10 @@ def _seconds_until_timestamp(wait: Any, env: Any) -> float:
     given = env.stack.pop()
     try:
         moment = dt.datetime.fromisoformat(given)
-        if moment.tzinfo is None:
-            raise ValueError("no offset")
     except (TypeError, ValueError):
-        raise FailureEventException(wait._create_failure_event(env, given)) from None
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise FailureEventException(wait._create_failure_event(env, given))
     return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
 
 
