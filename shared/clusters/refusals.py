@@ -59,8 +59,8 @@ def refusal_in_stream(status_object: Mapping[str, Any]) -> Refusal:
 
 
 def cut(text: str) -> str:
-    """One line of at most `MAX_TEXT` characters."""
-    line = " ".join(text.split())
+    """One line of at most `MAX_TEXT` characters, without a full stop, to stand inside a sentence."""
+    line = " ".join(text.split()).rstrip(".")
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
