@@ -20,14 +20,13 @@ def parse_properties(text: str) -> dict[str, str]:
     found = {}
     for line in _logical_lines(text):
         end = _end_of_key(line)
-        key = unescape(line[:end])
         rest = line[end:].lstrip(_WHITE)
         if rest[:1] and rest[0] in _SEPARATORS:
             rest = rest[1:].lstrip(_WHITE)
         try:
-            found[key] = unescape(rest)
+            found[unescape(line[:end])] = unescape(rest)
         except ValueError as error:
-            raise ValueError(f"property {key!r}: {error}") from error
+            raise ValueError(f"property {line[:end]!r}: {error}") from error
     return found
 
 
