@@ -13,6 +13,7 @@ from shared.model.protection import DatabaseProtection, ItemPhase
 from shared.model.restore_point import PauseWindow, RestorePoint
 from shared.model.run import Evidence, Run
 from shared.model.times import iso
+from shared.model.window import PRECISION
 
 
 def explain(point: RestorePoint, run: Run, plan: Plan, evidence: Evidence | None) -> Iterator[str]:
@@ -49,10 +50,12 @@ def _explain_window(window: PauseWindow, at: datetime, plan: Plan, evidence: Evi
             f"with {plan.pause.margin_seconds:g} s kept free at both ends, is {iso(interval.start)} to {iso(interval.end)} "
             f"({length:.1f} s)."
         )
-    before, after = (at - window.safe.start).total_seconds(), (window.safe.end - at).total_seconds()
+    before = (at - window.safe.start).total_seconds()
+    after = (window.safe.end - at - PRECISION).total_seconds()
     yield (
-        f"{iso(at)} is the whole second nearest the middle of what all databases have in common: {before:.2f} s after its "
-        f"start and {after:.2f} s before its end. No transaction was under way then on any of them."
+        f"{iso(at)} is the whole second nearest the middle of what all databases have in common: it begins {before:.2f} s "
+        f"after the start of that interval and ends {after:.2f} s before its end. So no transaction was under way on any of "
+        "them, wherever inside the second they cut."
     )
 
 

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from shared.model.restore_point import RestorePoint
 from shared.model.run import Evidence, PausedSample, PauseEvidence
 from shared.model.times import iso
-from shared.model.window import SafeInterval
+from shared.model.window import PRECISION, SafeInterval
 
 WIDTH, GUTTER, RIGHT, TOP = 1040, 270, 28, 92
 LANE, BAR = 26, 14
@@ -34,7 +34,8 @@ _STYLE = """
   .drain { fill: var(--drain); } .paused { fill: var(--paused); }
   .window { fill: var(--window); } .safe { fill: var(--safe); } .assumed { fill-opacity: .5; }
   .tick { stroke: var(--tick); stroke-width: 1.5; } .broken { fill: var(--point); }
-  .point { stroke: var(--point); stroke-width: 2; } .label { fill: var(--point); font-weight: 600; }
+  .point { stroke: var(--point); stroke-width: 2; } .second { fill: var(--point); fill-opacity: .14; }
+  .label { fill: var(--point); font-weight: 600; }
 """
 
 
@@ -210,6 +211,8 @@ class _Drawing:
         if point.at is None:
             return
         x = self._scale.x(point.at)
+        width = self._scale.x(point.at + PRECISION) - x
+        yield f'<rect class="second" x="{x:.1f}" y="{TOP - 6}" width="{width:.1f}" height="{bottom - TOP + 6}"/>'
         yield f'<line class="point" x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{bottom}"/>'
         anchor = "end" if x > WIDTH - 160 else "middle"
         yield _text(x, TOP - 13, f"restore point {point.at.astimezone(UTC):%H:%M:%S} UTC", "label", anchor=anchor)

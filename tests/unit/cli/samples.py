@@ -28,6 +28,7 @@ from shared.model.run import (
     RunStatus,
     run_id,
 )
+from shared.model.times import iso
 from shared.model.window import NotedTime, safe_window
 
 PLAN: Plan = parse_plan(EXAMPLE)
@@ -85,6 +86,11 @@ CONFIRMED = NotedTime(at=after(21.4), process="p1", clocks=clocks(after(19)))
 BEGUN = NotedTime(at=after(31.9), process="p1", clocks=clocks(after(19)))
 SAMPLES = tuple(PausedSample(asked_at=after(21.6 + number), paused=len(PODS)) for number in range(10))
 SAFE = safe_window(CONFIRMED, BEGUN, [DATABASE], timedelta(seconds=PLAN.pause.margin_seconds))
+
+
+if SAFE.point is None:
+    raise AssertionError("the sample window is too short")
+AT = iso(SAFE.point)
 
 
 def pause_evidence(pods: tuple[str, ...] = PODS) -> PauseEvidence:
@@ -152,7 +158,7 @@ def point(phase: PointPhase = PointPhase.AVAILABLE) -> RestorePoint:
         )  # fmt: skip
     interval = SAFE.by_database[DATABASE]
     if interval is None or SAFE.common is None:
-        raise AssertionError("the sample window is too short")
+        raise AssertionError("the sample window is not safe")
     window = PauseWindow(
         attempt=2, confirmed_at=CONFIRMED.at, resume_began_at=BEGUN.at, pods=3, stagger_seconds=1.4,
         safe_by_database={DATABASE: interval}, safe=SAFE.common,
