@@ -51,7 +51,7 @@ class ApiClient:
     async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         return await self._call("GET", resource.path(namespace, name))
 
-    async def list(self, resource: Resource) -> dict[str, Any]:
+    async def list_objects(self, resource: Resource) -> dict[str, Any]:
         """The whole list, in all namespaces."""
         return await self._call("GET", resource.path())
 

@@ -218,9 +218,9 @@ def _secrets(
         data = {"db-username": credentials[0], "db-password": credentials[1]}
         secrets.append(release.object("v1", "Secret", release.chart.own_secret_suffix, {"stringData": data}))
     if user_secret:
-        name, data = user_secret
+        name, entries = user_secret
         metadata = {"name": name, "namespace": release.namespace}  # not the chart's: no labels of the release
-        secrets.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(data)})
+        secrets.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(entries)})
     return secrets
 
 

@@ -97,7 +97,7 @@ class ClusterClient:
         found: Object = self.call("GET", resource.path(namespace, name))
         return found
 
-    def list(self, resource: Resource, namespace: str | None = None, label_selector: str = "") -> list[Object]:
+    def list_objects(self, resource: Resource, namespace: str | None = None, label_selector: str = "") -> list[Object]:
         query = {"labelSelector": label_selector} if label_selector else None
         found: list[Object] = self.call("GET", resource.path(namespace), query=query)["items"]
         return found

@@ -64,7 +64,7 @@ class Informer:
             await self._moved.wait_for(lambda: self._version >= version)
 
     async def _relist(self) -> None:
-        answer = await self._client.list(self.resource)
+        answer = await self._client.list_objects(self.resource)
         # Items of a list do not say what they are.
         identity = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}
         present = {name_of(document): {**identity, **document} for document in answer["items"]}

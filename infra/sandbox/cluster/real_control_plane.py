@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -155,6 +156,9 @@ class RealControlPlane:
             try:
                 with opener.open(health, timeout=2):
                     return
+            except urllib.error.HTTPError as error:
+                error.close()  # it holds the connection
+                last = error
             except OSError as error:
                 last = error
             time.sleep(_POLL_SECONDS)

@@ -132,7 +132,7 @@ def cluster(running_cluster: process.RunningCluster) -> Iterator[Kube]:
     """A cluster with controllers and a node whose containers are `tiny_program`."""
     with _new_namespace(running_cluster) as kube:
         yield kube
-        for deployment in kube.client.list(DEPLOYMENTS, kube.namespace):
+        for deployment in kube.client.list_objects(DEPLOYMENTS, kube.namespace):
             kube.client.delete(DEPLOYMENTS, kube.namespace, deployment["metadata"]["name"])
 
 

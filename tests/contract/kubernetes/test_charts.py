@@ -138,13 +138,15 @@ def test_a_dedicated_admin_port_is_listed_where_the_user_adds_it() -> None:
 def test_every_chart_is_accepted_by_the_api_and_applying_it_again_changes_nothing(kube: Kube, product: str) -> None:
     objects = release_objects(product, "orders", kube.namespace, "a=b", 2, "image:1", envoy_image="envoy:1")
     kube.client.apply(objects)
-    before = {
-        each["metadata"]["name"]: each["metadata"]["generation"] for each in kube.client.list(DEPLOYMENTS, kube.namespace)
-    }
+    before = _generations(kube)
     kube.client.apply(objects)
-    after = {each["metadata"]["name"]: each["metadata"]["generation"] for each in kube.client.list(DEPLOYMENTS, kube.namespace)}
-    assert before == after
-    assert len(after) == 2
+    assert _generations(kube) == before
+    assert len(before) == 2
+
+
+def _generations(kube: Kube) -> dict[str, int]:
+    deployments = kube.client.list_objects(DEPLOYMENTS, kube.namespace)
+    return {each["metadata"]["name"]: each["metadata"]["generation"] for each in deployments}
 
 
 def test_a_release_of_each_product_gets_ready(cluster: Kube) -> None:

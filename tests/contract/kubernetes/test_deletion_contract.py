@@ -72,7 +72,7 @@ def test_a_collection_is_deleted_by_selector(kube: Kube) -> None:
         kube.create_config_map(name)
         kube.patch_config_map(name, {"metadata": {"labels": {"kind": kind}}})
     kube.client.call("DELETE", CONFIG_MAPS.path(kube.namespace), query={"labelSelector": "kind=1"})
-    names = [each["metadata"]["name"] for each in kube.client.list(CONFIG_MAPS, kube.namespace, "kind")]
+    names = [each["metadata"]["name"] for each in kube.client.list_objects(CONFIG_MAPS, kube.namespace, "kind")]
     assert names == ["c"]
 
 

@@ -28,13 +28,13 @@ def deploy(kube: Kube, replicas: int, env: dict[str, str] | None = None, **pod_s
 
 
 def _uids(kube: Kube) -> set[str]:
-    return {pod["metadata"]["uid"] for pod in kube.client.list(PODS, kube.namespace)}
+    return {pod["metadata"]["uid"] for pod in kube.client.list_objects(PODS, kube.namespace)}
 
 
 def test_a_deployment_owns_a_replica_set_that_owns_pods(cluster: Kube) -> None:
     deployment = deploy(cluster, 2)
-    (replica_set,) = cluster.client.list(REPLICA_SETS, cluster.namespace)
-    pods = cluster.client.list(PODS, cluster.namespace)
+    (replica_set,) = cluster.client.list_objects(REPLICA_SETS, cluster.namespace)
+    pods = cluster.client.list_objects(PODS, cluster.namespace)
     assert replica_set["metadata"]["ownerReferences"][0]["uid"] == deployment["metadata"]["uid"]
     template_hash = replica_set["metadata"]["labels"]["pod-template-hash"]
     assert replica_set["metadata"]["name"] == f"tiny-{template_hash}"
@@ -64,7 +64,7 @@ def test_a_new_template_replaces_every_pod(cluster: Kube) -> None:
     cluster.client.wait_until(PODS, cluster.namespace, lambda pods: len(pods) == 2, "only the new pods are left")
     assert not before & _uids(cluster)
     assert deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
-    replicas = sorted(each["spec"]["replicas"] for each in cluster.client.list(REPLICA_SETS, cluster.namespace))
+    replicas = sorted(each["spec"]["replicas"] for each in cluster.client.list_objects(REPLICA_SETS, cluster.namespace))
     assert replicas == [0, 2]
 
 
@@ -82,7 +82,7 @@ def test_an_annotation_on_the_deployment_replaces_no_pod(cluster: Kube) -> None:
 
 def test_a_deleted_pod_is_replaced_by_one_with_another_name_and_address(cluster: Kube) -> None:
     deploy(cluster, 1)
-    (before,) = cluster.client.list(PODS, cluster.namespace)
+    (before,) = cluster.client.list_objects(PODS, cluster.namespace)
     cluster.client.delete_pod(cluster.namespace, before["metadata"]["name"])
     cluster.client.wait_until_no_pods(cluster.namespace, {"gone": "already"})
 
@@ -102,7 +102,7 @@ def test_scaled_to_zero_the_status_says_so_before_the_pods_are_gone(cluster: Kub
         return all("replicas" not in each["status"] for each in deployments)
 
     cluster.client.wait_until(DEPLOYMENTS, cluster.namespace, is_zero, "status.replicas is 0")
-    pods = cluster.client.list(PODS, cluster.namespace)
+    pods = cluster.client.list_objects(PODS, cluster.namespace)
     assert [("deletionTimestamp" in pod["metadata"], pod["status"]["phase"]) for pod in pods] == [(True, "Running")] * 2
     cluster.client.wait_until_no_pods(cluster.namespace, LABELS)
 
@@ -111,7 +111,7 @@ def test_a_deployment_takes_its_replica_sets_and_pods_along(cluster: Kube) -> No
     deploy(cluster, 2)
     cluster.client.delete(DEPLOYMENTS, cluster.namespace, "tiny")
     cluster.client.wait_until_no_pods(cluster.namespace, LABELS)
-    assert cluster.client.list(REPLICA_SETS, cluster.namespace) == []
+    assert cluster.client.list_objects(REPLICA_SETS, cluster.namespace) == []
 
 
 def test_the_controllers_carry_on_after_cut_watches_and_lost_history(cluster: Kube) -> None:

@@ -60,8 +60,8 @@ def _review(client: ClusterClient, namespace: str, verb: str, resource: str, **m
 def test_a_group_gets_what_its_role_gives_and_nothing_else(kube: Kube) -> None:
     kube.create_pod("p")
     operator = _operator(kube)
-    assert [each["metadata"]["name"] for each in operator.list(PODS, kube.namespace)] == ["p"]
-    assert operator.list(SERVICES, kube.namespace) == []
+    assert [each["metadata"]["name"] for each in operator.list_objects(PODS, kube.namespace)] == ["p"]
+    assert operator.list_objects(SERVICES, kube.namespace) == []
     answer = operator.send("DELETE", PODS.path(kube.namespace, "p"))
     assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
 

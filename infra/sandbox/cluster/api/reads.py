@@ -37,7 +37,7 @@ class Lists:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def list(self, request: ResourceRequest) -> bytes:
+    async def read(self, request: ResourceRequest) -> bytes:
         """The encoded list. Raises 400, 410 Expired or, after three seconds, 504 for a version of the future."""
         selected = selection(request)
         page = self._page(request)

@@ -30,7 +30,17 @@ from infra.sandbox.cluster.api.scale import Scale
 from infra.sandbox.cluster.api.store import Store
 from infra.sandbox.cluster.api.watch import Watches
 
-VERSION = {"major": "1", "minor": "33", "gitVersion": "v1.33.0-sandbox", "platform": "linux/amd64"}
+VERSION = {
+    "major": "1",
+    "minor": "33",
+    "gitVersion": "v1.33.0-sandbox",
+    "gitCommit": "none",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "none",
+    "compiler": "none",
+    "platform": "linux/amd64",
+}
 _MAX_BODY_BYTES = 3 * 1024 * 1024  # of a real server
 _SHUTDOWN_SECONDS = 1.0
 _REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews")
@@ -118,7 +128,7 @@ class ApiServer:
             case "watch":
                 return await self._stream(http, request)
             case "list":
-                return self._encoded(200, await self._lists.list(request))
+                return self._encoded(200, await self._lists.read(request))
             case "get":
                 await self._lists.wait_for(request.whole_number("resourceVersion") or 0)
                 return self._encoded(200, self._objects.existing(request)[1].encoded)

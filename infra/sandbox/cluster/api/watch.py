@@ -55,8 +55,8 @@ class Watches:
                     return
                 for change in self._store.changes_after(seen):
                     seen = change.version
-                    if concerns(request, change.key) and (line := _line(change, selected)):
-                        yield line
+                    if concerns(request, change.key) and (seen_as := _line(change, selected)):
+                        yield seen_as
                 await _wait(changed, min(ends_at, bookmark_at) - loop.time())
                 if request.flag("allowWatchBookmarks") and loop.time() >= min(bookmark_at, ends_at):
                     yield _bookmark(request, seen)

@@ -46,9 +46,9 @@ def wanted_replicas(deployment: Document, new: Document, old: Sequence[Document]
 
 def must_be_available(deployment: Document) -> int:
     """How many pods have to serve at any time, also in the middle of a rollout."""
-    desired = deployment["spec"]["replicas"]
+    desired: int = deployment["spec"]["replicas"]
     if deployment["spec"]["strategy"]["type"] == "Recreate":
-        return int(desired)
+        return desired
     return max(0, desired - _limits(deployment)[1])
 
 
