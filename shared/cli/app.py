@@ -49,7 +49,7 @@ class _Application(click.Group):
             error.show()
             sys.exit(INVALID)
         except click.Abort:
-            note("Stopped; nothing more was done.")
+            note("Stopped.")
             sys.exit(FAILED)
         except BackupError as error:
             _explain(error)

@@ -70,9 +70,9 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
-def note(text: str, style: str = "") -> None:
-    """A line for the person at the terminal, on stderr."""
-    _print(stderr_console(), Text(text, style=style))
+def note(said: str | Table, style: str = "") -> None:
+    """A line or a table for the person at the terminal, on stderr."""
+    _print(stderr_console(), Text(said, style=style) if isinstance(said, str) else said)
 
 
 def columns(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

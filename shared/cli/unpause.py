@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from shared.cli.operator import Operator, pass_operator
-from shared.cli.output import columns, note, output_option, second, span, stderr_console, write
+from shared.cli.output import columns, note, output_option, second, span, write
 from shared.model.errors import BackupError, PodsMayBePaused
 from shared.model.journal import PauseJournal
 from shared.model.plan import EksCluster, Release
@@ -100,7 +100,7 @@ def _show(operator: Operator, journals: Sequence[PauseJournal]) -> None:
          ", ".join(f"{target.pod} ({target.address})" for target in item.to_resume))
         for item in journals
     ]  # fmt: skip
-    stderr_console().print(columns(titles, rows))
+    note(columns(titles, rows))
     for item in journals:
         if item.not_ours:
             note(f"Left alone, because somebody else has paused them: {', '.join(item.not_ours)}.")
@@ -185,7 +185,7 @@ async def _resume_by_labels(
 
 def _warn(snapshot: ReleaseSnapshot, sample: PausedSample, paused: Sequence[AdminTarget]) -> None:
     rows = [(item.pod, item.address, "no answer" if item.pod in sample.unknown else "paused") for item in paused]
-    stderr_console().print(columns(("POD", "ADDRESS", "STATE"), rows))
+    note(columns(("POD", "ADDRESS", "STATE"), rows))
     note(
         f"Without the journal nobody can tell whose pause of {snapshot.release.key} this is. A backup by another tool or "
         "person that is under way would become worthless.",
