@@ -79,7 +79,8 @@ def columns(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A list as people read it: titles in capitals, no lines, empty cells as `-`."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 3, 0, 0))
     for title in titles:
-        table.add_column(title, overflow="fold")
+        # Names and times are copied into the next command: on a narrow terminal the other columns give way.
+        table.add_column(title, overflow="fold", no_wrap=title == titles[0] or "(UTC)" in title)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell) or "-") for cell in row))
     return table

@@ -20,6 +20,8 @@ from shared.steps.ports import Rooms
 from shared.steps.resume import RESUME_BUDGET_SECONDS
 from shared.steps.watchdog import resume_journal
 
+PODS_SHOWN = 20
+
 
 @click.command()
 @click.option("--plan", help="Resume what runs of this plan have paused.")
@@ -92,16 +94,17 @@ def _open_pauses(operator: Operator, plan: str | None, run: str | None) -> tuple
 
 
 def _show(operator: Operator, journals: Sequence[PauseJournal]) -> None:
-    if not journals:
-        return
-    titles = ("RUN", "ATTEMPT", "PAUSED SINCE (UTC)", "WATCHDOG AT (UTC)", "RELEASES", "PODS TO RESUME")
-    rows = [
-        (item.run, item.attempt, second(item.opened_at), second(item.resume_by), ", ".join(r.key for r in item.releases),
-         ", ".join(f"{target.pod} ({target.address})" for target in item.to_resume))
-        for item in journals
-    ]  # fmt: skip
-    note(columns(titles, rows))
     for item in journals:
+        note(
+            f"Run {item.run}, attempt {item.attempt}: paused since {second(item.opened_at)}; "
+            f"the watchdog resumes it at {second(item.resume_by)}."
+        )
+        for release in item.releases:
+            note(f"  {release.key} ({release.product})")
+            for target in release.targets[:PODS_SHOWN]:
+                note(f"    {target.pod} ({target.address})")
+            if len(release.targets) > PODS_SHOWN:
+                note(f"    and {len(release.targets) - PODS_SHOWN} more pods")
         if item.not_ours:
             note(f"Left alone, because somebody else has paused them: {', '.join(item.not_ours)}.")
         left = (item.resume_by - operator.now()).total_seconds()

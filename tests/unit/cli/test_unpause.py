@@ -45,7 +45,8 @@ def test_pods_of_the_journal_are_resumed_and_the_entry_is_closed_by_the_operator
 
 def test_what_will_be_resumed_is_shown_with_whose_pause_it_is() -> None:
     said = world().call("unpause", "--all").stderr
-    assert RUN_ID in said
+    assert said.startswith(f"Run {RUN_ID}, attempt 1: paused since 2026-11-24T03:00:20Z; the watchdog resumes it at")
+    assert "prod-tokyo/scalar/orders (ScalarDB Cluster)" in said
     assert f"{PODS[0]} (10.0.0.1:60053)" in said
     assert f"Run {RUN_ID} may still be at work for 2m 20s; resuming now makes its window invalid." in said
 
