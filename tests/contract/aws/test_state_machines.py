@@ -199,7 +199,7 @@ def test_a_name_that_aws_would_not_take_is_refused(sfn: Any, make_machine: Any, 
 
 def test_waiting_until_a_timestamp_waits_until_then(make_machine: Any, run: Any) -> None:
     machine = make_machine("m", {"Type": "Wait", "TimestampPath": "$.until", "End": True})
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.4)
+    until = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.4)).replace(microsecond=400_000)  # answers have milliseconds
     found = run(machine, {"until": until.isoformat().replace("+00:00", "Z")})
     assert dt.timedelta(0) <= found["stopDate"] - until < dt.timedelta(seconds=1)
 
