@@ -1,5 +1,6 @@
-"""`python -m shared.cli`: the command line where the script `scalar-backup` is not on the path."""
+"""`python -m shared.cli`: the command line where the package is not installed."""
 
-from shared.cli import main
+from shared.cli.app import main
 
-main()
+if __name__ == "__main__":
+    main(prog_name="scalar-backup")

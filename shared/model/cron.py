@@ -79,3 +79,22 @@ def _expand_item(field: _Field, item: str) -> set[int]:
     if low > high:
         raise ValueError(f"{field.label}: {item!r} runs backwards")
     return set(range(low, high + 1, int(step) if slash else 1))
+
+
+def eventbridge_cron(expression: str) -> str:
+    """The same times as an expression of EventBridge Scheduler, which counts weekdays from 1 and has a year.
+
+    `0 3 * * 1-5` → `cron(0 3 ? * MON,TUE,WED,THU,FRI *)`. Lists are written out: they mean the same everywhere.
+
+    Raises:
+        ValueError: as `check_cron`.
+    """
+    written = check_cron(expression).split()
+    minute, hour, day_of_month, month = (
+        "*" if text == "*" else ",".join(str(number) for number in sorted(_expand(field, text)))
+        for field, text in zip(_FIELDS[:4], written[:4], strict=True)
+    )
+    if written[4] == "*":
+        return f"cron({minute} {hour} {day_of_month} {month} ? *)"
+    days = sorted({number % 7 for number in _expand(_FIELDS[4], written[4])})
+    return f"cron({minute} {hour} ? {month} {','.join(_WEEKDAYS[day].upper() for day in days)} *)"

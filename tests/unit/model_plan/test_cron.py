@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model.cron import check_cron
+from shared.model.cron import check_cron, eventbridge_cron
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_a_wrong_cron_expression_is_refused_by_its_field(expression: str, said: 
     with pytest.raises(ValueError) as refused:
         check_cron(expression)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "theirs"),
+    [
+        ("0 3 * * *", "cron(0 3 * * ? *)"),
+        ("*/30 * * * *", "cron(0,30 * * * ? *)"),
+        ("0 3 1,15 jan-mar *", "cron(0 3 1,15 1,2,3 ? *)"),
+        ("0 3 * * 1-5", "cron(0 3 ? * MON,TUE,WED,THU,FRI *)"),
+        ("0 3 * * 0", "cron(0 3 ? * SUN *)"),
+        ("0 3 * * 7,sat", "cron(0 3 ? * SUN,SAT *)"),
+    ],
+)
+def test_eventbridge_gets_the_same_times_in_its_own_dialect(expression: str, theirs: str) -> None:
+    assert eventbridge_cron(expression) == theirs
