@@ -27,8 +27,10 @@ def test_a_new_plan_is_created(file: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (
         0,
         "orders-prod: created, revision 1\n",
-        "The schedule takes effect when the stack is deployed with PlanName=orders-prod "
-        "ScheduleExpression='cron(0 3 * * ? *)' ScheduleTimezone=Asia/Tokyo.\n",
+        (
+            "The schedule takes effect when the stack is deployed with PlanName=orders-prod "
+            "ScheduleExpression='cron(0 3 * * ? *)' ScheduleTimezone=Asia/Tokyo.\n"
+        ),
     )
     assert world.catalog.plan("orders-prod").plan == PLAN
 
