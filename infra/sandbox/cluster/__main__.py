@@ -35,12 +35,14 @@ _SCALAR_POD = [sys.executable, "-m", "infra.sandbox.pods"]
 
 def main() -> None:
     arguments = _arguments()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     with contextlib.ExitStack() as stack:
         state_directory = arguments.state_dir
         if state_directory is None:
             state_directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-cluster-")))
         state_directory.mkdir(parents=True, exist_ok=True)
+        # Without a directory that stays, the log goes to standard error.
+        log = state_directory / "cluster.log" if arguments.state_dir else None
+        logging.basicConfig(filename=log, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         state_directory.chmod(0o700)  # it holds the keys and the Secrets that pods have mounted
         asyncio.run(_serve(arguments, state_directory))
 

@@ -49,7 +49,8 @@ def start(
     """Starts the cluster `name` and waits until it serves.
 
     `network` is the first two octets of the pods' addresses, for example `127.77`; two clusters on one machine need two.
-    `identity_url` is the STS that EKS tokens are verified at. `state_dir` keeps the pods' logs after the end.
+    `identity_url` is the STS that EKS tokens are verified at. `state_dir` keeps the pods' logs (`logs/`) and the cluster's own
+    (`cluster.log`) after the end; without it they are thrown away and the cluster's own log goes to standard error.
     `pod_command` is the program of every container, called with --image, --address and --root.
     `api_only` leaves out controllers and node, so that nothing but the client changes an object.
 

@@ -97,7 +97,11 @@ def sandbox_api() -> Iterator[process.RunningCluster]:
 @pytest.fixture(scope="session")
 def real_api() -> Iterator[RealControlPlane]:
     assets = find_assets()
-    assert assets is not None
+    if assets is None:
+        pytest.skip(
+            f"the contract was not held against a real kube-apiserver: {ASSETS_VARIABLE} names no folder with "
+            "kube-apiserver and etcd"
+        )
     with RealControlPlane(assets) as plane:
         yield plane
 
@@ -137,22 +141,8 @@ def cluster(running_cluster: process.RunningCluster) -> Iterator[Kube]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if find_assets() is not None:
-        return
-    real = [item for item in items if "real" in getattr(getattr(item, "callspec", None), "params", {}).values()]
-    kept = [item for item in items if item not in real]
-    if real:
+    """Without the binaries the contract runs on the sandbox alone; `test_real_control_plane` says so in the report."""
+    if find_assets() is None:
+        real = [item for item in items if "real" in getattr(getattr(item, "callspec", None), "params", {}).values()]
         config.hook.pytest_deselected(items=real)
-        items[:] = kept
-        config.stash[_DESELECTED] = len(real)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if count := config.stash.get(_DESELECTED, 0):
-        terminalreporter.write_line(
-            f"{count} contract tests against a real kube-apiserver deselected: {ASSETS_VARIABLE} names no folder with "
-            "kube-apiserver and etcd."
-        )
-
-
-_DESELECTED = pytest.StashKey[int]()
+        items[:] = [item for item in items if item not in real]

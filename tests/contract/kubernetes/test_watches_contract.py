@@ -81,5 +81,13 @@ def test_a_malformed_selector_is_refused_before_the_stream_begins(kube: Kube) ->
     assert raised.value.status == 400
 
 
+def test_a_bookmark_tells_how_far_a_watch_has_seen(sandbox: Kube) -> None:
+    version = _version(sandbox)
+    latest = sandbox.create_config_map("of-another-kind")["metadata"]["resourceVersion"]
+    (event,) = sandbox.client.watch(PODS, sandbox.namespace, version, 1, allowWatchBookmarks="true")
+    assert event["type"] == "BOOKMARK"
+    assert int(event["object"]["metadata"]["resourceVersion"]) >= int(latest)
+
+
 def test_a_watch_ends_by_itself_when_its_time_is_over(kube: Kube) -> None:
     assert _events(kube, _version(kube)) == []

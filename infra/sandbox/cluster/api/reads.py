@@ -132,5 +132,5 @@ def concerns(request: ResourceRequest, key: Key) -> bool:
 def _encoded_list(request: ResourceRequest, shown: list[tuple[Key, Stored]], metadata: dict[str, Any]) -> bytes:
     resource = request.served
     head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
-    items = b",".join(stored.encoded for _, stored in shown)
+    items = b",".join(stored.encoded_as_item for _, stored in shown)
     return json.dumps(head)[:-1].encode() + b', "items": [' + items + b"]}"

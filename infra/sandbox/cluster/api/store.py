@@ -39,8 +39,14 @@ class Stored:
 
     @cached_property
     def encoded(self) -> bytes:
-        """JSON, made once for all lists and watches that show this version."""
+        """JSON, made once for all answers and watches that show this version."""
         return json.dumps(self.document, separators=(",", ":")).encode()
+
+    @cached_property
+    def encoded_as_item(self) -> bytes:
+        """The same for lists, whose items do not repeat their kind."""
+        item = {name: value for name, value in self.document.items() if name not in ("apiVersion", "kind")}
+        return json.dumps(item, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)
