@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ import pytest
 from infra.sandbox.cluster.api.resources import CONFIG_MAPS, PODS
 from infra.sandbox.cluster.client import KubernetesError
 from tests.contract.kubernetes.conftest import Kube
+from tests.contract.kubernetes.pods import PORT, ask_pod, is_alive, is_ready
 
-PORT = 60053
 PROBE = {"exec": {"command": ["/usr/local/bin/grpc_health_probe", f"-addr=localhost:{PORT}"]}}
 
 
@@ -36,33 +34,14 @@ def _wait(kube: Kube, is_so: Any, what: str) -> dict[str, Any]:
     return pods[0]
 
 
-def _is_ready(pod: dict[str, Any]) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
-
-
 def _container(pod: dict[str, Any]) -> dict[str, Any]:
     statuses: list[dict[str, Any]] = pod["status"].get("containerStatuses") or [{"state": {}}]
     return statuses[0]
 
 
-def _ask(pod: dict[str, Any]) -> dict[str, Any]:
-    """What the pod's program tells: image, environment, files, pid."""
-    with socket.create_connection((pod["status"]["podIP"], PORT), timeout=5) as connection:
-        received = b"".join(iter(lambda: connection.recv(65536), b""))
-    told: dict[str, Any] = json.loads(received)
-    return told
-
-
 def _ready(kube: Kube, container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     _run(kube, {"startupProbe": {**PROBE, "failureThreshold": 60}, **(container or {})}, **spec)
-    return _wait(kube, _is_ready, "pod p is ready")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
+    return _wait(kube, is_ready, "pod p is ready")
 
 
 def test_a_running_pod_has_a_complete_status(cluster: Kube) -> None:
@@ -96,7 +75,7 @@ def test_environment_comes_from_literals_config_maps_secrets_and_fields(cluster:
     ]
     sources = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "login"}, "prefix": "DB_"}]
     pod = _ready(cluster, {"env": env, "envFrom": sources})
-    told = _ask(pod)["environment"]
+    told = ask_pod(pod)["environment"]
     expected = {
         "PLAIN": "1",
         "COMBINED": "1-$(MISSING)-$(PLAIN)",
@@ -115,7 +94,7 @@ def test_environment_comes_from_literals_config_maps_secrets_and_fields(cluster:
 
 def test_nothing_of_the_machines_environment_reaches_a_container(cluster: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the machine's own")
-    assert "AWS_SECRET_ACCESS_KEY" not in _ask(_ready(cluster))["environment"]
+    assert "AWS_SECRET_ACCESS_KEY" not in ask_pod(_ready(cluster))["environment"]
 
 
 def test_files_come_from_config_maps_and_secrets(cluster: Kube) -> None:
@@ -131,7 +110,7 @@ def test_files_come_from_config_maps_and_secrets(cluster: Kube) -> None:
         {"name": "files", "mountPath": "/all"},
         {"name": "tls", "mountPath": "/tls"},
     ]
-    told = _ask(_ready(cluster, {"volumeMounts": mounts}, volumes=volumes))
+    told = ask_pod(_ready(cluster, {"volumeMounts": mounts}, volumes=volumes))
     assert told["files"] == {"app/a.properties": "x=1", "all/a.properties": "x=1", "all/b": "2", "tls/certs/ca.pem": "CA"}
 
 
@@ -140,7 +119,7 @@ def test_a_changed_config_map_reaches_no_running_container(cluster: Kube) -> Non
     volumes = [{"name": "files", "configMap": {"name": "files"}}]
     mounts = [{"name": "files", "mountPath": "/app/a", "subPath": "a"}]
     pod = _ready(cluster, {"volumeMounts": mounts}, volumes=volumes)
-    root = Path(f"/proc/{_ask(pod)['pid']}/cwd").resolve()
+    root = Path(f"/proc/{ask_pod(pod)['pid']}/cwd").resolve()
     cluster.patch_config_map("files", {"data": {"a": "new"}})
     version = cluster.client.get(CONFIG_MAPS, cluster.namespace, "files")["metadata"]["resourceVersion"]
     cluster.client.annotate(PODS, cluster.namespace, "p", {"after": version})
@@ -158,15 +137,15 @@ def test_a_missing_config_map_holds_the_container_and_says_why(cluster: Kube) ->
     }
     assert pod["status"]["phase"] == "Pending"
     cluster.create_config_map("late", a="1")
-    assert _ask(_wait(cluster, _is_ready, "pod p is ready"))["files"] == {"app/a": "1"}
+    assert ask_pod(_wait(cluster, is_ready, "pod p is ready"))["files"] == {"app/a": "1"}
 
 
 def test_a_pod_is_not_ready_before_its_startup_probe_succeeds(cluster: Kube) -> None:
     probe = {**PROBE, "failureThreshold": 60}
     _run(cluster, {"startupProbe": probe, "env": [{"name": "LISTEN_AFTER", "value": "1"}]})
     pod = _wait(cluster, lambda pod: "running" in _container(pod)["state"], "the container runs")
-    assert (_container(pod)["started"], _container(pod)["ready"], _is_ready(pod)) == (False, False, False)
-    _wait(cluster, _is_ready, "pod p is ready")
+    assert (_container(pod)["started"], _container(pod)["ready"], is_ready(pod)) == (False, False, False)
+    _wait(cluster, is_ready, "pod p is ready")
 
 
 def test_a_container_that_was_killed_comes_back_as_another_one(cluster: Kube) -> None:
@@ -174,7 +153,7 @@ def test_a_container_that_was_killed_comes_back_as_another_one(cluster: Kube) ->
     cluster.client.kill_container(cluster.namespace, "p")
 
     def is_back(pod: dict[str, Any]) -> bool:
-        return _container(pod)["restartCount"] == 1 and _is_ready(pod)
+        return _container(pod)["restartCount"] == 1 and is_ready(pod)
 
     pod = _wait(cluster, is_back, "the container is back")
     after = _container(pod)
@@ -192,7 +171,7 @@ def test_a_container_that_keeps_ending_backs_off(cluster: Kube) -> None:
     pod = _wait(cluster, backs_off, "the container backs off")
     assert _container(pod)["restartCount"] >= 1
     assert _container(pod)["lastState"]["terminated"]["exitCode"] == 3
-    assert not _is_ready(pod)
+    assert not is_ready(pod)
     assert pod["status"]["phase"] == "Running"
 
 
@@ -207,34 +186,34 @@ def test_readiness_follows_its_probe(cluster: Kube) -> None:
     readiness = {"tcpSocket": {"port": PORT}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 1}
     _run(cluster, {"readinessProbe": readiness, "env": [{"name": "LISTEN_AFTER", "value": "0.5"}]})
     pod = _wait(cluster, lambda pod: _container(pod).get("started"), "the container has started")
-    assert not _is_ready(pod)
-    _wait(cluster, _is_ready, "pod p is ready")
+    assert not is_ready(pod)
+    _wait(cluster, is_ready, "pod p is ready")
 
 
 def test_a_deleted_pod_is_asked_to_stop_and_then_gone_with_its_process(cluster: Kube) -> None:
     pod = _ready(cluster)
-    pid = _ask(pod)["pid"]
+    pid = ask_pod(pod)["pid"]
     cluster.client.delete_pod(cluster.namespace, "p")
     cluster.client.wait_until_no_pods(cluster.namespace, {"app": "tiny"})
-    assert not _is_alive(pid)
+    assert not is_alive(pid)
 
 
 def test_a_pod_that_ignores_the_request_is_killed_after_its_grace(cluster: Kube) -> None:
     pod = _ready(cluster, {"env": [{"name": "IGNORE_TERM", "value": "1"}]}, terminationGracePeriodSeconds=1)
-    pid = _ask(pod)["pid"]
+    pid = ask_pod(pod)["pid"]
     begin = time.monotonic()
     cluster.client.delete_pod(cluster.namespace, "p")
     cluster.client.wait_until_no_pods(cluster.namespace, {"app": "tiny"})
     assert time.monotonic() - begin >= 0.9
-    assert not _is_alive(pid)
+    assert not is_alive(pid)
 
 
 def test_a_forced_deletion_kills_the_process_as_well(cluster: Kube) -> None:
     pod = _ready(cluster, {"env": [{"name": "IGNORE_TERM", "value": "1"}]})
-    pid = _ask(pod)["pid"]
+    pid = ask_pod(pod)["pid"]
     cluster.client.delete_pod(cluster.namespace, "p", grace_seconds=0)
     ends_at = time.monotonic() + 5
-    while _is_alive(pid):
+    while is_alive(pid):
         assert time.monotonic() < ends_at, "the process outlived its pod"
         time.sleep(0.01)
 

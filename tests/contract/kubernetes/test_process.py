@@ -14,32 +14,29 @@ from infra.sandbox.cluster import process
 from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.client import ClusterClient
 from tests.contract.kubernetes.conftest import NOWHERE
+from tests.contract.kubernetes.pods import PORT, ask_pod, is_alive, is_ready
 
 PROGRAM = [sys.executable, "-m", "tests.contract.kubernetes.tiny_program"]
 
 
 def _pid_of_a_pod(cluster: process.RunningCluster) -> int:
     client = ClusterClient(cluster.url, cluster.ca_pem, cluster.admin_token)
-    spec = {"containers": [{"name": "c", "image": "tiny:1"}]}
+    probe = {"tcpSocket": {"port": PORT}, "failureThreshold": 60}
+    spec = {"containers": [{"name": "c", "image": "tiny:1", "startupProbe": probe}]}
     client.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}, "default")
-    pods = client.wait_until(PODS, "default", lambda pods: pods[0]["status"]["phase"] == "Running", "pod p runs")
+    (pod,) = client.wait_until(PODS, "default", lambda pods: bool(pods) and is_ready(pods[0]), "pod p is ready")
     client.close()
-    address = pods[0]["status"]["podIP"].encode()
-    return next(
-        int(folder.name)
-        for folder in Path("/proc").iterdir()
-        if folder.name.isdecimal() and address in (folder / "cmdline").read_bytes()
-    )
+    pid: int = ask_pod(pod)["pid"]
+    return pid
 
 
 def _is_gone_within(pid: int, seconds: float) -> bool:
     ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
-        stat = Path(f"/proc/{pid}/stat")
-        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
+    while is_alive(pid):
+        if time.monotonic() > ends_at:
+            return False
         time.sleep(0.02)
-    return False
+    return True
 
 
 def test_closing_the_cluster_ends_its_pods(tmp_path: Path) -> None:
