@@ -43,7 +43,7 @@ class Scale:
     """How large the world is and how busy. `image` decides the generation of the pods' Admin behaviour."""
 
     pods: int = 3
-    opening: Opening = Opening(accounts=20)
+    opening: Opening = field(default_factory=lambda: Opening(accounts=20))
     workers: int = 4
     crash_rate: float = 0.02
     image: str = "ghcr.io/scalar-labs/scalardb-cluster-node:3.19.0"
@@ -78,9 +78,8 @@ class World:
         self.kube = ClusterClient(running.url, running.ca_pem, running.admin_token)
         self._exit.callback(self.kube.close)
         self.aws.register_cluster(CLUSTER, running.url, running.ca_pem)
-        self.outputs = deploy.deploy(
-            TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client
-        )
+        self.outputs = deploy.deploy(TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client)
+        self.aws.settings(restore_precision_seconds=1.0)
         self._open_bank()
         self._install_release()
         self._grant_access()
@@ -128,7 +127,7 @@ class World:
     def pods(self) -> list[dict[str, Any]]:
         from infra.sandbox.cluster.api.resources import PODS
 
-        return self.kube.list(PODS, NAMESPACE)
+        return self.kube.list_objects(PODS, NAMESPACE)
 
     def plan_document(self, **pause: Any) -> dict[str, Any]:
         """The plan as an operator writes it."""

@@ -22,6 +22,9 @@ class Settings:
     """DynamoDB: a changed table stays UPDATING this long."""
     backup_skew_seconds: float = 2.0
     """DynamoDB: each item of an on-demand backup is from a moment up to this far from the request. AWS: up to 60."""
+    restore_precision_seconds: float = 0.0
+    """DynamoDB: a point-in-time restore cuts each table at an instant of its own within this time after the requested second.
+    AWS names seconds and promises nothing about two tables; 1 is the whole second."""
     ttl_change_seconds: float = 3600.0
     """DynamoDB: a second UpdateTimeToLive within this time is refused, as on AWS."""
     dynamodb_skew_seconds: float = 0.0

@@ -42,6 +42,8 @@ class Life:
     recovery_days: int = 35
     ttl_changed_at: float | None = None
     running_backups: int = 0
+    contributor_insights: bool = False
+    kinesis_streams: set[str] = field(default_factory=set)
 
     def status(self, now: float) -> str:
         """TableStatus at `now`."""

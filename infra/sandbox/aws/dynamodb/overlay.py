@@ -6,7 +6,7 @@ import time
 from collections import defaultdict, deque
 from typing import Any
 
-from infra.sandbox.aws.dynamodb import backups, cloudformation, recovery, tables, writes
+from infra.sandbox.aws.dynamodb import additions, backups, cloudformation, recovery, tables, writes
 from infra.sandbox.aws.dynamodb.life import LOCK, Clock, Life
 from infra.sandbox.aws.dynamodb.refusals import Refusal
 from infra.sandbox.aws.moto_names import DynamoHandler, Table
@@ -32,6 +32,7 @@ def install(settings: Settings) -> None:
     backups.install(settings, clock)
     recovery.install(settings, clock)
     cloudformation.install(clock)
+    additions.install()
     _one_request_at_a_time(settings, clock)
 
 

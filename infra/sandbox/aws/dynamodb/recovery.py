@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
+from hashlib import sha256
 from typing import Any
 
 from infra.sandbox.aws.dynamodb import backups, tables
@@ -79,7 +80,8 @@ def _restore_to_point_in_time(settings: Settings, clock: Clock) -> None:
         _check_target(backend, body["TargetTableName"], now, settings)
         at = _restore_time(body, window, now - settings.lag_seconds)
         summary = {"SourceTableArn": source.table_arn, "RestoreDateTime": backups.utc(at)}
-        table = _restored(backend, body, source, source.life.journal.items_at(at), summary)
+        items = source.life.journal.items_at(at + _cut_after(source.name, settings.restore_precision_seconds))
+        table = _restored(backend, body, source, items, summary)
         table.life.creating_until = now + settings.restore_seconds
         return DynamoResult(table.describe())
 
@@ -103,6 +105,12 @@ def _restore_from_backup(settings: Settings, clock: Clock) -> None:
         return DynamoResult(table.describe())
 
     DynamoHandler.restore_table_from_backup = restore
+
+
+def _cut_after(name: str, precision_seconds: float) -> float:
+    """Where within the precision this table is cut: by a hash of its name, so always the same and spread over all tables."""
+    share = int.from_bytes(sha256(name.encode()).digest()[:4], "big") / 2**32
+    return share * precision_seconds
 
 
 def _table(backend: Any, name_or_arn: str) -> Any:
