@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from shared.model.plan import Database
+from shared.model.errors import InvalidRequest
+from shared.model.plan import Cluster, Database, EksCluster
 from shared.system_clock import SystemClock
 
 if TYPE_CHECKING:
+    from shared.clusters.api import KubernetesApi
+    from shared.clusters.eks import EksClusters
     from shared.steps.ports import Admin, Catalog, DatabaseAccess, Releases, Signals
 
 
@@ -31,10 +34,9 @@ class AwsRooms:
 
     @cached_property
     def releases(self) -> Releases:
-        from shared.clusters.eks import EksClusters
         from shared.scalar.releases import ReleasesInClusters
 
-        return ReleasesInClusters(EksClusters(self._session), self.clock)
+        return ReleasesInClusters(self._open_cluster, self.clock)
 
     @cached_property
     def admin(self) -> Admin:
@@ -57,6 +59,18 @@ class AwsRooms:
         from shared.databases.dynamodb import DynamoDbAccess
 
         return {"DynamoDb": DynamoDbAccess(self._session, self.clock)}
+
+    def _open_cluster(self, cluster: Cluster) -> KubernetesApi:
+        """Called at each use: that is what notices a cluster that was made anew."""
+        if isinstance(cluster, EksCluster):
+            return self._eks(cluster)
+        raise InvalidRequest(f"{cluster.key} cannot be reached from AWS.", hint="AKS clusters belong to a deployment on Azure.")
+
+    @cached_property
+    def _eks(self) -> EksClusters:
+        from shared.clusters.eks import EksClusters
+
+        return EksClusters(self._session)
 
     @cached_property
     def _session(self) -> Any:

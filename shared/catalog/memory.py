@@ -144,9 +144,9 @@ class MemoryCatalog:
             return journal
 
     def _require_unpaused(self, journal: PauseJournal) -> None:
-        taken = {release.identity: entry for entry in self._open_pauses() for release in entry.releases}
+        taken = {release.key: entry for entry in self._open_pauses() for release in entry.releases}
         for release in journal.releases:
-            if other := taken.get(release.identity):
+            if other := taken.get(release.key):
                 raise refusals.paused_by_another(release.key, other.run, other.attempt)
 
     def pause_journal(self, run: str, attempt: int) -> PauseJournal | None:

@@ -3,7 +3,7 @@ shown to be running again. Whoever finds an open entry knows what to resume, als
 
 from __future__ import annotations
 
-from shared.model.plan import EksCluster
+from shared.model.plan import Cluster
 from shared.model.pods import AdminTarget
 from shared.model.records import Value
 from shared.model.times import Instant
@@ -13,16 +13,11 @@ class JournalRelease(Value):
     """One release of the entry, in the order in which its pods are paused."""
 
     key: str
-    cluster: EksCluster
+    cluster: Cluster
     namespace: str
     helm_release: str
     product: str
     targets: tuple[AdminTarget, ...]
-
-    @property
-    def identity(self) -> str:
-        """The release among all plans. Unlike `key` it holds the region: clusters in two regions may share a name."""
-        return f"{self.cluster.key}/{self.namespace}/{self.helm_release}"
 
 
 class PauseJournal(Value):

@@ -17,14 +17,47 @@ class EksCluster(Value, tag="eks", tag_field="kind"):
     def key(self) -> str:
         return f"eks:{self.region}:{self.name}"
 
+    @property
+    def place(self) -> str:
+        """Names the cluster in keys of releases: two regions may have clusters of one name."""
+        return f"{self.region}/{self.name}"
+
+
+class AksCluster(Value, tag="aks", tag_field="kind"):
+    """An Azure Kubernetes Service cluster, by its name, resource group and subscription id."""
+
+    name: str
+    resource_group: str
+    subscription: str
+
+    @property
+    def key(self) -> str:
+        return f"aks:{self.subscription}:{self.resource_group}:{self.name}"
+
+    @property
+    def place(self) -> str:
+        """Names the cluster in keys of releases."""
+        return f"{self.resource_group}/{self.name}"
+
+
+Cluster = EksCluster | AksCluster
+
+
+class AdminTls(Value):
+    """How to speak TLS to Admin ports. `ca_pem` holds the trusted certificates (PEM). `server_name` is a name from the servers'
+    own certificate: pods are dialled by IP address, which a certificate hardly ever names. Empty: the address is expected."""
+
+    ca_pem: str
+    server_name: str = ""
+
 
 class Release(Value):
     """One Helm release of a Scalar product.
 
-    `product` and `admin_port` override what is found by the release's labels and properties; None means: find out.
+    `admin_port` overrides what is found by the release's properties and Services; None means: find out.
     """
 
-    cluster: EksCluster
+    cluster: Cluster
     namespace: str
     helm_release: str
     admin_port: int | None = None
@@ -32,7 +65,7 @@ class Release(Value):
     @property
     def key(self) -> str:
         """Names the release in the catalog, in messages and in evidence."""
-        return f"{self.cluster.name}/{self.namespace}/{self.helm_release}"
+        return f"{self.cluster.place}/{self.namespace}/{self.helm_release}"
 
 
 class DynamoDb(Value, tag="dynamodb", tag_field="kind"):

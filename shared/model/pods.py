@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from shared.model.plan import Release
+from shared.model.plan import AdminTls, Cluster, Release
 from shared.model.records import Value
 from shared.model.times import Instant
 
@@ -62,13 +62,22 @@ class DeploymentState(Value):
 
 
 class AdminTarget(Value):
-    """Where a pod's Scalar Admin interface listens. `port_source` says how the port was found."""
+    """Where a pod's Scalar Admin interface listens. `port_source` says how the port was found.
+
+    Everything needed to reach the pod again without asking its cluster, because it is kept in the pause journal: `cluster` and
+    `namespace` for a way through the API server, `tls` where the port speaks TLS (None: plain text). `transport` is the way
+    that was chosen before the pause: `direct` or `port-forward`.
+    """
 
     pod: str
     uid: str
     host: str
     port: int
     port_source: str
+    cluster: Cluster | None = None
+    namespace: str = ""
+    transport: str = "direct"
+    tls: AdminTls | None = None
 
     @property
     def address(self) -> str:

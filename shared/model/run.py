@@ -11,7 +11,7 @@ from shared.model.checks import CheckResult
 from shared.model.clock import ClockBounds
 from shared.model.errors import UnknownRun
 from shared.model.pause_decision import PauseDecision
-from shared.model.pods import PodChange, ReleaseSnapshot, WatchReport
+from shared.model.pods import ReleaseSnapshot, WatchReport
 from shared.model.records import Value
 from shared.model.times import Instant
 from shared.model.window import NotedTime
@@ -180,4 +180,3 @@ class Evidence(Value):
     capture: CaptureEvidence | None = None
     resume: ResumeEvidence | None = None
     after: tuple[ReleaseSnapshot, ...] = ()
-    changes: tuple[PodChange, ...] = ()

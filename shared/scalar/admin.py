@@ -16,22 +16,15 @@ from shared.model.checks import CheckResult
 from shared.model.pods import AdminTarget
 from shared.model.run import Acknowledgement, PausedSample, Resumed
 from shared.scalar import wire
-from shared.scalar.channels import Channels, PodChannel, TlsSettings
+from shared.scalar.channels import Channels, PodChannel
 from shared.scalar.clock import Clock
 from shared.scalar.pause_answers import PauseOutcome, describe, error_info_of, outcome_of
 from shared.scalar.reachability import check_admin_port
-
-__all__ = ["AdminClient", "TlsSettings"]
 
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 3.0
 LOOK_EVERY_SECONDS = 1.0
 SHORTEST_CALL_SECONDS = 1.0
-
-
-def no_tls(_: AdminTarget) -> TlsSettings | None:
-    """The charts' default: the Admin service speaks plain text."""
-    return None
 
 
 def random_part(longest_seconds: float) -> float:
@@ -42,21 +35,20 @@ def random_part(longest_seconds: float) -> float:
 class AdminClient:
     """The Scalar Admin interface of many pods. One instance per process, used from one event loop that lives as long.
 
-    `tls_for` says how to speak TLS to a pod (None: plain text). `slack_seconds` is how much longer than the server's own wait a
+    `slack_seconds` is how much longer than the server's own wait a
     Pause may take, for the way there and back. `jitter` shortens a backoff.
     """
 
     def __init__(
         self,
         clock: Clock,
-        tls_for: Callable[[AdminTarget], TlsSettings | None] = no_tls,
         call_timeout_seconds: float = 5.0,
         *,
         slack_seconds: float = 5.0,
         jitter: Callable[[float], float] = random_part,
     ) -> None:
         self._clock = clock
-        self._channels = Channels(clock, tls_for)
+        self._channels = Channels(clock)
         self._call_timeout_seconds = call_timeout_seconds
         self._slack_seconds = slack_seconds
         self._jitter = jitter

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import grpc
 import grpc.aio
 
 from shared.model.pods import AdminTarget
-from shared.model.records import Value
 from shared.scalar import wire
 from shared.scalar.clock import Clock
 
@@ -28,32 +27,23 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
 )
 
 
-class TlsSettings(Value):
-    """How to speak TLS to a pod. `ca_pem` holds the trusted certificates (PEM). `server_name` is a name from the server's own
-    certificate: pods are dialled by IP address, which a certificate hardly ever names. Empty: the address is expected."""
-
-    ca_pem: bytes
-    server_name: str = ""
-
-
 class PodChannel:
     """The connection to one pod. The calls raise grpc.aio.AioRpcError."""
 
-    def __init__(self, target: AdminTarget, tls: TlsSettings | None, clock: Clock) -> None:
+    def __init__(self, target: AdminTarget, clock: Clock) -> None:
         self.target = target
-        self.tls = tls
         self.used_at = clock.monotonic()
         self._calls_under_way = 0
         self._clock = clock
-        self._channel = _open(target.address, tls)
+        self._channel = _open(target)
         self._methods = {
             path: self._channel.unary_unary(path, request_serializer=None, response_deserializer=None)
             for path in (wire.PAUSE, wire.UNPAUSE, wire.CHECK_PAUSED)
         }
 
-    def fits(self, target: AdminTarget, tls: TlsSettings | None) -> bool:
+    def fits(self, target: AdminTarget) -> bool:
         """Another pod may have got the address of one that is gone."""
-        return self.target.uid == target.uid and self.tls == tls
+        return (self.target.uid, self.target.tls, self.target.transport) == (target.uid, target.tls, target.transport)
 
     @property
     def is_unused(self) -> bool:
@@ -79,25 +69,25 @@ class PodChannel:
         await self._channel.close(None)
 
 
-def _open(address: str, tls: TlsSettings | None) -> grpc.aio.Channel:
-    if tls is None:
-        return grpc.aio.insecure_channel(address, _OPTIONS)
-    name = (("grpc.ssl_target_name_override", tls.server_name),) if tls.server_name else ()
-    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(tls.ca_pem), (*_OPTIONS, *name))
+def _open(target: AdminTarget) -> grpc.aio.Channel:
+    if target.tls is None:
+        return grpc.aio.insecure_channel(target.address, _OPTIONS)
+    name = (("grpc.ssl_target_name_override", target.tls.server_name),) if target.tls.server_name else ()
+    credentials = grpc.ssl_channel_credentials(target.tls.ca_pem.encode())
+    return grpc.aio.secure_channel(target.address, credentials, (*_OPTIONS, *name))
 
 
 class Channels:
     """The channels of one process, by address. They live on one event loop."""
 
-    def __init__(self, clock: Clock, tls_for: Callable[[AdminTarget], TlsSettings | None]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tls_for = tls_for
         self._by_address: dict[str, PodChannel] = {}
 
     async def to(self, targets: Sequence[AdminTarget]) -> list[PodChannel]:
         """A channel for each target, in the same order; opened now where there is none yet."""
         found = [self._by_address.get(target.address) for target in targets]
-        if all(channel and channel.fits(target, self._tls_for(target)) for channel, target in zip(found, targets, strict=True)):
+        if all(channel and channel.fits(target) for channel, target in zip(found, targets, strict=True)):
             return [channel for channel in found if channel]
         await self._close_stale()
         return [await self._to(target) for target in targets]
@@ -108,10 +98,10 @@ class Channels:
         await asyncio.gather(*(channel.close() for channel in channels))
 
     async def _to(self, target: AdminTarget) -> PodChannel:
-        tls, kept = self._tls_for(target), self._by_address.get(target.address)
-        if kept and kept.fits(target, tls):
+        kept = self._by_address.get(target.address)
+        if kept and kept.fits(target):
             return kept
-        self._by_address[target.address] = PodChannel(target, tls, self._clock)
+        self._by_address[target.address] = PodChannel(target, self._clock)
         if kept:
             await kept.close()
         return self._by_address[target.address]

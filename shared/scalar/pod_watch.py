@@ -8,7 +8,7 @@ from types import TracebackType
 
 from shared.model.errors import BackupError, HistoryExpired, Temporary
 from shared.model.kubernetes import WatchEvent
-from shared.model.plan import EksCluster
+from shared.model.plan import Cluster
 from shared.model.pods import PodEvent, PodEventType, ReleaseSnapshot, WatchReport
 from shared.scalar.cluster_reader import ClusterReader, WatchStream
 from shared.scalar.pod_state import pod_state
@@ -31,7 +31,7 @@ BOOKMARK = "BOOKMARK"
 class Follower:
     """One release's events from a resourceVersion on. `run` is a thread's work; the rest may be called from any thread."""
 
-    def __init__(self, snapshot: ReleaseSnapshot, position: str, open_cluster: Callable[[EksCluster], ClusterReader]) -> None:
+    def __init__(self, snapshot: ReleaseSnapshot, position: str, open_cluster: Callable[[Cluster], ClusterReader]) -> None:
         self.key = snapshot.release.key
         self._snapshot = snapshot
         self._open_cluster = open_cluster

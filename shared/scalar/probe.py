@@ -9,8 +9,8 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
+from shared.model.plan import AdminTls
 from shared.model.records import Value
-from shared.scalar.channels import TlsSettings
 
 
 class Finding(StrEnum):
@@ -31,7 +31,7 @@ class Probe(Value):
     detail: str = ""
 
 
-async def probe(host: str, port: int, tls: TlsSettings | None, timeout_seconds: float) -> Probe:
+async def probe(host: str, port: int, tls: AdminTls | None, timeout_seconds: float) -> Probe:
     """Connects a few times and says what is there. Sends no request. Each connection gets `timeout_seconds`."""
     try:
         await _connect(host, port, timeout_seconds)
@@ -50,7 +50,7 @@ async def probe(host: str, port: int, tls: TlsSettings | None, timeout_seconds: 
     return await _probe_certificate(host, port, tls, timeout_seconds)
 
 
-async def _probe_certificate(host: str, port: int, tls: TlsSettings, timeout_seconds: float) -> Probe:
+async def _probe_certificate(host: str, port: int, tls: AdminTls, timeout_seconds: float) -> Probe:
     try:
         trusting_ca = _trusting(tls.ca_pem)
         certificate = await _connect(host, port, timeout_seconds, trusting_ca, host)
@@ -96,12 +96,12 @@ def _trusting_everybody() -> ssl.SSLContext:
     return context
 
 
-def _trusting(ca_pem: bytes) -> ssl.SSLContext:
+def _trusting(ca_pem: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.set_alpn_protocols(["h2"])
     try:
-        context.load_verify_locations(cadata=ca_pem.decode())
+        context.load_verify_locations(cadata=ca_pem)
     except ValueError as error:
         raise ssl.SSLError(f"the CA certificates cannot be read: {error}") from error
     return context

@@ -24,7 +24,7 @@ async def check_admin_port(channel: PodChannel, timeout_seconds: float) -> Check
     try:
         return await _ask(channel, timeout_seconds, wait_for_ready=False)
     except grpc.aio.AioRpcError:
-        found = await probe(channel.target.host, channel.target.port, channel.tls, timeout_seconds)
+        found = await probe(channel.target.host, channel.target.port, channel.target.tls, timeout_seconds)
     if found.finding is not Finding.FITS:
         return _misfit(channel, found, timeout_seconds)
     try:
@@ -88,7 +88,7 @@ async def _unimplemented(channel: PodChannel, timeout_seconds: float) -> CheckRe
 
 
 def _misfit(channel: PodChannel, found: Probe, timeout_seconds: float) -> CheckResult:
-    target, expected = channel.target, (channel.tls.server_name if channel.tls else "") or channel.target.host
+    target, expected = channel.target, (channel.target.tls.server_name if channel.target.tls else "") or channel.target.host
     match found.finding:
         case Finding.REFUSED:
             return _failed(

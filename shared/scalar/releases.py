@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from shared.model.errors import NotReady
 from shared.model.kubernetes import KubernetesObject
-from shared.model.plan import EksCluster, Release
+from shared.model.plan import Cluster, Release
 from shared.model.pods import AdminTarget, PodState, ReleaseSnapshot, WatchReport
 from shared.model.storage import ReleaseStorage
 from shared.scalar import pod_watch
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class ReleasesInClusters:
     """Finds releases by their labels. `open_cluster` gives the reader of a cluster; it may be called from several threads."""
 
-    def __init__(self, open_cluster: Callable[[EksCluster], ClusterReader], clock: Clock) -> None:
+    def __init__(self, open_cluster: Callable[[Cluster], ClusterReader], clock: Clock) -> None:
         self._open_cluster = open_cluster
         self._clock = clock
 

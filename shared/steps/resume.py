@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from shared.model.clock import ClockBounds
 from shared.model.errors import BackupError, PodsMayBePaused
@@ -19,8 +20,11 @@ from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, number, text
 from shared.steps.runs import attempt_of, save_attempt
 
-RESUME_BUDGET_SECONDS = 60.0
-"""How long one call tries. The engine repeats the step, and the watchdog goes on after that."""
+RESUME_BUDGET_SECONDS = 90.0
+"""How long one call tries: longer than a lost Pause with the default drain can take effect. The engine repeats the step, and
+the watchdog goes on after that."""
+LATE_PAUSE_SECONDS = 10.0
+"""How late a server may begin a Pause that it has received, beyond its own wait for outstanding requests."""
 
 
 async def resume(request: Request, rooms: Rooms) -> Answer:
@@ -36,6 +40,7 @@ async def resume(request: Request, rooms: Rooms) -> Answer:
     if not journal.is_open:
         return {"resumed": len(journal.to_resume), "by": journal.closed_by}
     begun_at, sample, resumed = await _resume_now(journal, request.get("captured") is True, rooms)
+    await _outlast_lost_pauses(journal, rooms)
     closed = rooms.catalog.close_pause(run_id, attempt_number, "run", rooms.clock.now())
     finished_at = rooms.clock.now()
     proof = await _prove(journal, begun_at, rooms)
@@ -66,6 +71,28 @@ async def _resume_now(
     if stuck := [item for item in resumed if item.problem]:
         raise pods_may_be_paused(journal, stuck)
     return begun, sample, resumed
+
+
+async def _outlast_lost_pauses(journal: PauseJournal, rooms: Rooms) -> None:
+    """A server does not notice that the process which sent a Pause is gone: the Pause may still close the gate after our
+    Unpause. Before the journal is closed, such pods are looked at once more when every Pause must have ended.
+
+    A process that still lives knows its own unanswered Pauses; this is for those of a process that died.
+    """
+    paused = evidence.load(rooms.catalog, journal.run, evidence.part(journal.attempt, "pause"), PauseEvidence)
+    if paused is not None and paused.first_sent_at is not None and not _lost_by_another(paused, rooms):
+        return
+    plan = evidence.plan_of(rooms.catalog, journal.run)
+    settled_at = journal.opened_at + timedelta(seconds=plan.pause.drain_seconds + LATE_PAUSE_SECONDS)
+    await rooms.clock.sleep(max(0.0, (settled_at - rooms.clock.now()).total_seconds()))
+    resumed = await rooms.admin.resume(journal.to_resume, RESUME_BUDGET_SECONDS)
+    if stuck := [item for item in resumed if item.problem]:
+        raise pods_may_be_paused(journal, stuck)
+
+
+def _lost_by_another(paused: PauseEvidence, rooms: Rooms) -> bool:
+    has_lost = any(item.outcome == "unknown" for item in paused.acknowledgements)
+    return has_lost and paused.process != rooms.clock.process
 
 
 def pods_may_be_paused(journal: PauseJournal, stuck: Sequence[Resumed]) -> PodsMayBePaused:

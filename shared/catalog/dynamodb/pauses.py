@@ -136,4 +136,4 @@ def _closed_key(run: str, attempt: int) -> Key:
 
 
 def _lock_key(release: JournalRelease) -> Key:
-    return Key(f"paused#{release.identity}", "lock")
+    return Key(f"paused#{release.key}", "lock")

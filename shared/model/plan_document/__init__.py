@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from shared.model.durations import format_duration
 from shared.model.errors import InvalidPlan
-from shared.model.plan import DynamoDb, Plan, Release
+from shared.model.plan import Cluster, DynamoDb, EksCluster, Plan, Release
 from shared.model.plan_document.problems import describe_problems
 from shared.model.plan_document.sections import EXAMPLE, PlanDocument, plan_schema
 from shared.model.plan_document.yaml_text import load_mapping
@@ -62,11 +62,17 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def _write_release(release: Release) -> dict[str, Any]:
     written: dict[str, Any] = {
-        "cluster": {"eks": release.cluster.name, "region": release.cluster.region},
+        "cluster": _write_cluster(release.cluster),
         "namespace": release.namespace,
         "helm_release": release.helm_release,
     }
     return written if release.admin_port is None else written | {"admin_port": release.admin_port}
+
+
+def _write_cluster(cluster: Cluster) -> dict[str, str]:
+    if isinstance(cluster, EksCluster):
+        return {"eks": cluster.name, "region": cluster.region}
+    return {"aks": cluster.name, "resource_group": cluster.resource_group, "subscription": cluster.subscription}
 
 
 def _write_database(database: DynamoDb) -> dict[str, Any]:

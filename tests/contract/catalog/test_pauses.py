@@ -71,7 +71,7 @@ def test_an_expired_lease_that_nobody_took_still_opens_an_entry(catalog: Catalog
 
 def test_two_plans_that_share_a_release_exclude_each_other_by_name(catalog: Catalog) -> None:
     opened(catalog, releases=("orders", "shared"))
-    with pytest.raises(PausedByAnother, match=rf"prod/scalar/shared may still be paused by run {ONE} \(attempt 1\)"):
+    with pytest.raises(PausedByAnother, match=rf"/prod/scalar/shared may still be paused by run {ONE} \(attempt 1\)"):
         opened(catalog, TWO, "billing", releases=("billing", "shared"))
     assert [entry.run for entry in catalog.open_pauses()] == [ONE]
 

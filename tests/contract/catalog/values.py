@@ -70,7 +70,7 @@ def a_journal(
         resume_by=later(180),
         releases=tuple(
             JournalRelease(
-                key=f"prod/scalar/{name}",
+                key=f"{region}/prod/scalar/{name}",
                 cluster=cluster,
                 namespace="scalar",
                 helm_release=name,

@@ -18,7 +18,7 @@ async def clock():
 
 @pytest.fixture
 async def channels(clock):
-    found = Channels(clock, lambda _: None)
+    found = Channels(clock)
     yield found
     await found.close()
 

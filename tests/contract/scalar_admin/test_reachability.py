@@ -10,8 +10,9 @@ import grpc
 import pytest
 
 from shared.model.checks import CheckStatus
+from shared.model.plan import AdminTls
 from shared.model.pods import AdminTarget
-from shared.scalar.admin import TlsSettings
+from shared.model.records import replace
 from tests.contract.scalar_admin.certificates import Authority
 from tests.contract.scalar_admin.pods import ScriptedPod, WallClock, admin_client, dead_target, running
 
@@ -32,8 +33,8 @@ async def tls_pod(authority):
 
 
 async def check(target, tls=None, timeout_seconds=1.0):
-    async with admin_client(tls_for=lambda _: tls, call_timeout_seconds=timeout_seconds) as client:
-        (result,) = await client.check_reachable([target])
+    async with admin_client(call_timeout_seconds=timeout_seconds) as client:
+        (result,) = await client.check_reachable([replace(target, tls=tls)])
     assert result.subject == target.pod
     return result
 
@@ -92,34 +93,35 @@ async def test_plain_text_to_a_port_that_speaks_tls_is_told(authority):
 async def test_tls_to_a_port_that_speaks_plain_text_is_told(authority):
     pod = ScriptedPod("pod-0")
     async with running(pod) as (target,):
-        result = await check(target, TlsSettings(ca_pem=authority.pem, server_name="localhost"))
+        result = await check(target, AdminTls(ca_pem=authority.pem.decode(), server_name="localhost"))
     assert_failed(result, "speaks plain text, and this product was told to speak TLS", "tls.enabled")
 
 
 async def test_a_certificate_of_another_authority_is_told(authority):
     async with tls_pod(authority) as pod:
-        result = await check(pod.target, TlsSettings(ca_pem=Authority().pem, server_name="localhost"))
+        result = await check(pod.target, AdminTls(ca_pem=Authority().pem.decode(), server_name="localhost"))
     assert_failed(result, "certificate that the given CA did not sign", "ca.crt")
 
 
 async def test_a_certificate_without_the_expected_name_is_told_with_the_names_it_has(authority):
     async with tls_pod(authority) as pod:
-        result = await check(pod.target, TlsSettings(ca_pem=authority.pem))
+        result = await check(pod.target, AdminTls(ca_pem=authority.pem.decode()))
     assert_failed(result, f"for localhost, orders-headless, not for {pod.target.host}", "one of the names in the certificate")
 
 
 async def test_a_ca_that_is_no_certificate_is_told(authority):
     async with tls_pod(authority) as pod:
-        result = await check(pod.target, TlsSettings(ca_pem=b"not a certificate", server_name="localhost"))
+        result = await check(pod.target, AdminTls(ca_pem="not a certificate", server_name="localhost"))
     assert_failed(result, "did not sign", "ca.crt")
 
 
 async def test_tls_with_the_right_ca_and_name_passes_and_pauses(authority):
-    tls = TlsSettings(ca_pem=authority.pem, server_name="localhost")
-    async with tls_pod(authority) as pod, admin_client(tls_for=lambda _: tls) as client:
-        (result,) = await client.check_reachable([pod.target])
+    tls = AdminTls(ca_pem=authority.pem.decode(), server_name="localhost")
+    async with tls_pod(authority) as pod, admin_client() as client:
+        target = replace(pod.target, tls=tls)
+        (result,) = await client.check_reachable([target])
         assert result.status is CheckStatus.OK
-        (answer,) = await client.pause([pod.target], drain_seconds=1)
+        (answer,) = await client.pause([target], drain_seconds=1)
         assert (answer.outcome, pod.closed) == ("paused", True)
 
 

@@ -21,7 +21,7 @@ def world(answer: Any) -> World:
 
 def answer(*, ok: bool = True) -> dict[str, Any]:
     results = [
-        passed("pods-ready", "prod-tokyo/scalar/orders", "3 pods Running and Ready"),
+        passed("pods-ready", "ap-northeast-1/prod-tokyo/scalar/orders", "3 pods Running and Ready"),
         warned("deletion-protection", "bank.accounts", "is off.", "Turn it on."),
     ]
     if not ok:
@@ -39,7 +39,7 @@ def test_every_check_is_a_line_and_the_pause_decision_comes_last() -> None:
     result = world(answer()).call("check", "orders-prod")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "pods-ready prod-tokyo/scalar/orders: OK (3 pods Running and Ready)",
+        "pods-ready ap-northeast-1/prod-tokyo/scalar/orders: OK (3 pods Running and Ready)",
         "deletion-protection bank.accounts: WARNING (is off. Turn it on.)",
         "Pause needed: dynamodb:ap-northeast-1 does not cut all tables at one consistent moment.",
     ]

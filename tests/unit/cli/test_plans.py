@@ -101,7 +101,7 @@ def test_plans_are_listed() -> None:
     heading, row = World(catalog()).call("plan", "list").stdout.splitlines()
     assert heading.split("  ")[0] == "NAME"
     assert row.split() == [
-        "orders-prod", "1", "2026-11-24T03:00:00Z", "prod-tokyo/scalar/orders", "dynamodb:ap-northeast-1",
+        "orders-prod", "1", "2026-11-24T03:00:00Z", "ap-northeast-1/prod-tokyo/scalar/orders", "dynamodb:ap-northeast-1",
         "0", "3", "*", "*", "*", "Asia/Tokyo",
     ]  # fmt: skip
 

@@ -46,7 +46,7 @@ def test_pods_of_the_journal_are_resumed_and_the_entry_is_closed_by_the_operator
 def test_what_will_be_resumed_is_shown_with_whose_pause_it_is() -> None:
     said = world().call("unpause", "--all").stderr
     assert said.startswith(f"Run {RUN_ID}, attempt 1: paused since 2026-11-24T03:00:20Z; the watchdog resumes it at")
-    assert "prod-tokyo/scalar/orders (ScalarDB Cluster)" in said
+    assert "ap-northeast-1/prod-tokyo/scalar/orders (ScalarDB Cluster)" in said
     assert f"{PODS[0]} (10.0.0.1:60053)" in said
     assert f"Run {RUN_ID} may still be at work for 2m 20s; resuming now makes its window invalid." in said
 
@@ -121,7 +121,9 @@ def test_from_labels_it_warns_and_asks() -> None:
     made = world()
     result = made.call("unpause", *LABELS, answer="n\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "Without the journal nobody can tell whose pause of prod-tokyo/scalar/orders this is." in result.stderr
+    assert (
+        "Without the journal nobody can tell whose pause of ap-northeast-1/prod-tokyo/scalar/orders this is." in result.stderr
+    )
     assert made.pods.unpaused == []
     assert made.call("unpause", *LABELS, answer="y\n").exit_code == 0
     assert made.pods.paused == set()
@@ -144,7 +146,7 @@ def test_from_labels_nothing_paused_asks_nothing() -> None:
     made = world()
     made.pods.paused = set()
     result = made.call("unpause", *LABELS)
-    assert (result.exit_code, result.stdout) == (0, "no pod of prod-tokyo/scalar/orders is paused: 3 run\n")
+    assert (result.exit_code, result.stdout) == (0, "no pod of ap-northeast-1/prod-tokyo/scalar/orders is paused: 3 run\n")
 
 
 def test_from_labels_a_pod_that_does_not_answer_is_named() -> None:
@@ -152,7 +154,7 @@ def test_from_labels_a_pod_that_does_not_answer_is_named() -> None:
     made.pods.silent = {PODS[1]}
     result = made.call("unpause", *LABELS, "--yes")
     assert result.exit_code == 1
-    assert f"1 pods of prod-tokyo/scalar/orders may still be paused: {PODS[1]}: no answer." in result.stderr
+    assert f"1 pods of ap-northeast-1/prod-tokyo/scalar/orders may still be paused: {PODS[1]}: no answer." in result.stderr
     assert "rollout restart deployment" in result.stderr
 
 

@@ -27,7 +27,7 @@ from shared.model.records import replace
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 24, 3, 0, 9, tzinfo=UTC)
 RELEASE = Release(cluster=EksCluster(name="prod", region="ap-northeast-1"), namespace="scalar", helm_release="orders")
-WHERE = "prod/scalar/orders"
+WHERE = "ap-northeast-1/prod/scalar/orders"
 
 
 def container(name: str = "ledger", **changes: Any) -> ContainerState:

@@ -14,7 +14,7 @@ from shared.scalar import pod_watch
 from shared.scalar.releases import ReleasesInClusters
 from tests.unit.scalar.cluster import Cluster, FixedClock, Stream, bookmark, event, release_named
 
-KEY = "prod-tokyo/scalar/orders"
+KEY = "ap-northeast-1/prod-tokyo/scalar/orders"
 
 
 @pytest.fixture(autouse=True)

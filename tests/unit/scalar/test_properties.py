@@ -10,7 +10,7 @@ from shared.model.storage import Storage
 from shared.scalar.placeholders import resolve
 from shared.scalar.properties import Properties, storage_of
 
-RELEASE, SOURCE = "prod-tokyo/scalar/orders", "ConfigMap orders, key x.properties"
+RELEASE, SOURCE = "ap-northeast-1/prod-tokyo/scalar/orders", "ConfigMap orders, key x.properties"
 
 
 def read(text, **environment):

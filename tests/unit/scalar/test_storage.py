@@ -42,7 +42,7 @@ def variable(value_from):
 def test_the_source_names_the_config_map_and_the_key(cluster):
     cluster.install("ledger")
     (found,) = storage(cluster)
-    assert found.release == "prod-tokyo/scalar/orders"
+    assert found.release == "ap-northeast-1/prod-tokyo/scalar/orders"
     assert found.source == "ConfigMap orders-ledger-properties, key ledger.properties.tmpl"
     assert found.storages[0].contact_point == "ap-northeast-1"
 
