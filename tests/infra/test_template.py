@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from shared.catalog.dynamodb import ACTIONS as CATALOG_ACTIONS
+from shared.databases.dynamodb import actions as actions_module
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = yaml_parse((ROOT / "infra" / "aws" / "template.yaml").read_text())
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -18,7 +21,13 @@ FUNCTIONS = {name: item for name, item in RESOURCES.items() if item["Type"] == "
 MACHINES = {name: item for name, item in RESOURCES.items() if item["Type"] == "AWS::Serverless::StateMachine"}
 ROLES = {name: item for name, item in RESOURCES.items() if item["Type"] == "AWS::IAM::Role"}
 # These actions exist for no narrower resource: https://docs.aws.amazon.com/service-authorization/latest/reference/
-WITHOUT_RESOURCE = {"dynamodb:ListTables", "dynamodb:ListBackups", "dynamodb:DescribeLimits"}
+WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "dynamodb:ListBackups",
+    "dynamodb:ListTables",
+}
+SIDE_TABLES = "table/scalar-backup.*"
 
 
 def statements(role: str) -> list[dict[str, Any]]:
@@ -73,11 +82,36 @@ def test_no_statement_is_broader_than_its_actions_force_it_to_be(name: str) -> N
             assert actions(statement) <= WITHOUT_RESOURCE, statement
 
 
-def test_only_side_tables_can_be_deleted() -> None:
-    for role in ROLES:
-        for statement in statements(role):
-            if actions(statement) & {"dynamodb:DeleteTable", "dynamodb:DeleteBackup"}:
-                assert re.search(r"table/scalar-backup\.\*", json.dumps(statement["Resource"])), statement
+CHANGES_TABLES = {
+    action
+    for action in actions_module.PROTECT_SIDE_TABLE_ACTIONS
+    if not re.search(r":(Describe|Get|List|Query|Scan|Restore)", action)
+}
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_no_role_can_change_or_delete_a_table_that_is_not_a_side_table(role: str) -> None:
+    """The catalog's own table is no side table either: its items are written, the table is not."""
+    for statement in statements(role):
+        if actions(statement) & CHANGES_TABLES:
+            resources = [item["Fn::Sub"] for item in statement["Resource"]]
+            assert all(SIDE_TABLES in resource for resource in resources), statement
+
+
+def test_the_roles_have_the_database_actions_that_the_code_uses_and_no_others() -> None:
+    def granted(role: str) -> set[str]:
+        return set().union(*(actions(s) for s in statements(role))) - {"eks:DescribeCluster"}
+
+    assert granted("CheckRole") == set(actions_module.CHECK_ACTIONS)
+    wanted = {*actions_module.PROTECT_ACTIONS, *actions_module.PROTECT_SIDE_TABLE_ACTIONS}
+    assert granted("ProtectRole") == wanted
+
+
+def test_every_function_may_keep_its_records_in_the_catalog_and_no_more() -> None:
+    (logs, records) = RESOURCES["FunctionBasics"]["Properties"]["PolicyDocument"]["Statement"]
+    assert actions(records) == set(CATALOG_ACTIONS)
+    assert records["Resource"] == {"Fn::GetAtt": ["Catalog", "Arn"]}
+    assert actions(logs) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES))
