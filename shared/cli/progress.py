@@ -127,6 +127,8 @@ def _protection(protection: DatabaseProtection) -> str:
     done = f"{protection.count_done} of {len(protection.items)} tables done"
     if protection.done:
         return done
+    if protection.message.startswith(done):
+        return protection.message.rstrip(".")
     phases = Counter(item.phase.value for item in protection.items if not item.is_done)
     under_way = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
     return f"{done}{f' ({under_way})' if under_way else ''}{f': {protection.message}' if protection.message else ''}"
