@@ -96,6 +96,9 @@ class PauseSettings(Value):
     may wait for outstanding transactions: the default of 65 s outlasts the 60 s after which ScalarDB gives up an abandoned
     transaction. `max_pause` is when the watchdog resumes the pods whatever happened. `margin` is kept free at both ends of
     the window on every database's clock.
+
+    `transport` is the way to the pods: `auto`, `direct` (their own addresses) or `port-forward` (through the API server).
+    `strict` also compares resourceVersions before and after: then any write to a pod voids the window.
     """
 
     hold_seconds: float = 10.0
@@ -103,6 +106,8 @@ class PauseSettings(Value):
     max_pause_seconds: float = 180.0
     attempts: int = 3
     margin_seconds: float = 0.5
+    transport: str = "auto"
+    strict: bool = False
 
 
 class BackupSettings(Value):

@@ -51,6 +51,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             "max_pause": format_duration(plan.pause.max_pause_seconds),
             "attempts": plan.pause.attempts,
             "margin": format_duration(plan.pause.margin_seconds),
+            "transport": plan.pause.transport,
+            "strict": plan.pause.strict,
         },
         "backup": {"kept_copy": plan.backup.kept_copy},
     }

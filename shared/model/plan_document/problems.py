@@ -16,7 +16,6 @@ Location = tuple[int | str, ...]
 _NOT_YET = {
     "aks": "AKS clusters are not supported yet; releases on EKS are",
     "resource_group": "AKS clusters are not supported yet; releases on EKS are",
-    "transport": "other transports are not supported yet: pods are reached at their own addresses; remove this key",
 }
 """Keys that the product's documents speak of and this release cannot do: never accepted in silence."""
 _DATABASES_NOT_YET = (
@@ -88,6 +87,8 @@ def _sentence(detail: ErrorDetails) -> str:
             return f"must be a mapping of keys, not {given}"
         case "tuple_type" | "list_type":
             return f"must be a list, not {given}"
+        case "literal_error":
+            return f"{given} is not known here; known are {limits['expected']}"
         case "too_short":
             return "needs at least one entry"
         case "greater_than_equal":

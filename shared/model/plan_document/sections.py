@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -133,6 +133,12 @@ class PauseSection(_Section):
     """How many pause windows a run may try before it fails."""
     margin: Annotated[Seconds, Field(ge=0, le=10, examples=["0.5s"])] = PauseSettings().margin_seconds
     """Kept free at both ends of the window on every database's clock."""
+    transport: Annotated[Literal["auto", "direct", "port-forward"], Field(examples=["auto"])] = "auto"
+    """The way to the pods. direct: to their own addresses. port-forward: through the cluster's API server, for pods whose
+    addresses only the cluster can reach. auto: direct where that works, tried before the pause."""
+    strict: Annotated[bool, Field(examples=[False])] = PauseSettings().strict
+    """Compare the resourceVersions of pods and Deployments too, as the vendor's guide does by hand: then a changed annotation or
+    a readiness flap voids the window."""
 
     @model_validator(mode="after")
     def _fits_max_pause(self) -> PauseSection:
@@ -152,6 +158,8 @@ class PauseSection(_Section):
             max_pause_seconds=self.max_pause,
             attempts=self.attempts,
             margin_seconds=self.margin,
+            transport=self.transport,
+            strict=self.strict,
         )
 
 

@@ -84,6 +84,8 @@ pauses = st.builds(
     max_pause_seconds=st.integers(215, 600).map(float),
     attempts=st.integers(1, 10),
     margin_seconds=st.floats(0, 10).map(lambda value: round(value, 2)),
+    transport=st.sampled_from(["auto", "direct", "port-forward"]),
+    strict=st.booleans(),
 )
 schedules = st.builds(
     Schedule, cron=st.sampled_from(["0 3 * * *", "*/5 * * * 1"]), timezone=st.sampled_from(["Asia/Tokyo", "Etc/UTC"])
@@ -162,9 +164,9 @@ def test_an_aks_cluster_is_refused_clearly() -> None:
     }
 
 
-def test_a_transport_is_refused_clearly() -> None:
-    (said,) = problems(changed(pause={"transport": "auto"}))
-    assert said.startswith("pause.transport: other transports are not supported yet")
+def test_a_transport_that_does_not_exist_is_answered_with_those_that_do() -> None:
+    (said,) = problems(changed(pause={"transport": "tunnel"}))
+    assert said.startswith("pause.transport: 'tunnel' is not known here; known are 'auto', 'direct' or 'port-forward'")
 
 
 @pytest.mark.parametrize("pause", [{"hold": "101s"}, {"drain": "156s"}, {"max_pause": "89s"}])
