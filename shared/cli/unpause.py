@@ -17,7 +17,7 @@ from shared.model.plan import EksCluster, Release
 from shared.model.pods import AdminTarget, ReleaseSnapshot
 from shared.model.run import PausedSample, Resumed
 from shared.steps.ports import Rooms
-from shared.steps.resume import RESUME_BUDGET_SECONDS
+from shared.steps.resuming import BUDGET_SECONDS
 from shared.steps.watchdog import resume_journal
 
 PODS_SHOWN = 20
@@ -183,7 +183,7 @@ async def _resume_by_labels(
     _warn(snapshot, sample, paused)
     if not yes:
         click.confirm("Resume them?", abort=True, err=True)
-    return paused, sample, await rooms.admin.resume(paused, RESUME_BUDGET_SECONDS)
+    return paused, sample, await rooms.admin.resume(paused, BUDGET_SECONDS)
 
 
 def _warn(snapshot: ReleaseSnapshot, sample: PausedSample, paused: Sequence[AdminTarget]) -> None:

@@ -146,12 +146,14 @@ class CaptureEvidence(Value):
 
 
 class Resumed(Value):
-    """How one pod was resumed: `tries` counts Unpause requests; `problem` is empty when CheckPaused said false."""
+    """How one pod was resumed: `tries` counts Unpause requests; `problem` is empty when CheckPaused said false, or when the
+    pod is `gone` (its `note` then): a pod that does not exist any more cannot be paused."""
 
     pod: str
     tries: int
     answered_ms: float = 0.0
     problem: str = ""
+    note: str = ""
 
 
 class ResumeEvidence(Value):

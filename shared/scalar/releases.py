@@ -44,6 +44,16 @@ class ReleasesInClusters:
         """
         return _for_all(releases, self._observe)
 
+    def living(self, targets: Sequence[AdminTarget]) -> frozenset[str]:
+        """The uids of those targets whose pods still exist: same name, same uid. Without a cluster a target counts as living.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: the cluster.
+        """
+        with ThreadPoolExecutor(MOST_RELEASES_AT_ONCE, thread_name_prefix="pod") as threads:
+            alive = list(threads.map(self._is_alive, targets))
+        return frozenset(target.uid for target, is_alive in zip(targets, alive, strict=True) if is_alive)
+
     def storage(self, releases: Sequence[Release]) -> tuple[ReleaseStorage, ...]:
         """What the properties of each release say about its databases. A value that only a Secret holds which may not be read
         is `unresolved(…)`.
@@ -76,6 +86,12 @@ class ReleasesInClusters:
             resource_version=resource_version,
             taken_at=self._clock.now(),
         )
+
+    def _is_alive(self, target: AdminTarget) -> bool:
+        if target.cluster is None:
+            return True
+        pod = self._open_cluster(target.cluster).get("pods", target.namespace, target.pod)
+        return pod is not None and pod["metadata"]["uid"] == target.uid
 
     def _storage(self, release: Release) -> ReleaseStorage:
         reader = self._open_cluster(release.cluster)
@@ -135,7 +151,18 @@ def _targets(release: Release, pods: Sequence[PodState], port: AdminPort) -> tup
             f"{release.key}: {len(homeless)} of {len(pods)} pods have no IP address: {', '.join(homeless)}.",
             hint="Wait until they run, or find out why not with `kubectl describe pod`; a finished pod can be deleted.",
         )
-    return tuple(AdminTarget(pod=pod.name, uid=pod.uid, host=pod.ip, port=port.number, port_source=port.source) for pod in pods)
+    return tuple(
+        AdminTarget(
+            pod=pod.name,
+            uid=pod.uid,
+            host=pod.ip,
+            port=port.number,
+            port_source=port.source,
+            cluster=release.cluster,
+            namespace=release.namespace,
+        )
+        for pod in pods
+    )
 
 
 def _why_no_address(pod: PodState) -> str:

@@ -57,6 +57,9 @@ class Releases(Protocol):
             Unreachable, Throttled, Forbidden: the cluster.
         """
 
+    def living(self, targets: Sequence[AdminTarget]) -> frozenset[str]:
+        """The uids of those targets whose pods still exist in their clusters. A target without a cluster counts as living."""
+
     def storage(self, releases: Sequence[Release]) -> tuple[ReleaseStorage, ...]:
         """What the properties of each release say about its databases."""
 

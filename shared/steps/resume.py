@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 from shared.model.clock import ClockBounds
-from shared.model.errors import BackupError, PodsMayBePaused
+from shared.model.errors import BackupError
 from shared.model.journal import PauseJournal
 from shared.model.pods import ReleaseSnapshot, WatchReport
 from shared.model.records import replace
@@ -18,11 +17,9 @@ from shared.steps import evidence
 from shared.steps.clocks import measure_clocks
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, number, text
+from shared.steps.resuming import resume_pods
 from shared.steps.runs import attempt_of, save_attempt
 
-RESUME_BUDGET_SECONDS = 90.0
-"""How long one call tries: longer than a lost Pause with the default drain can take effect. The engine repeats the step, and
-the watchdog goes on after that."""
 LATE_PAUSE_SECONDS = 10.0
 """How late a server may begin a Pause that it has received, beyond its own wait for outstanding requests."""
 
@@ -67,10 +64,7 @@ async def _resume_now(
     if prove:
         begun = NotedTime(at=rooms.clock.now(), process=rooms.clock.process, clocks={})
         sample = await rooms.admin.check_paused([target for release in journal.releases for target in release.targets])
-    resumed = await rooms.admin.resume(journal.to_resume, RESUME_BUDGET_SECONDS)
-    if stuck := [item for item in resumed if item.problem]:
-        raise pods_may_be_paused(journal, stuck)
-    return begun, sample, resumed
+    return begun, sample, await resume_pods(journal, rooms)
 
 
 async def _outlast_lost_pauses(journal: PauseJournal, rooms: Rooms) -> None:
@@ -85,22 +79,12 @@ async def _outlast_lost_pauses(journal: PauseJournal, rooms: Rooms) -> None:
     plan = evidence.plan_of(rooms.catalog, journal.run)
     settled_at = journal.opened_at + timedelta(seconds=plan.pause.drain_seconds + LATE_PAUSE_SECONDS)
     await rooms.clock.sleep(max(0.0, (settled_at - rooms.clock.now()).total_seconds()))
-    resumed = await rooms.admin.resume(journal.to_resume, RESUME_BUDGET_SECONDS)
-    if stuck := [item for item in resumed if item.problem]:
-        raise pods_may_be_paused(journal, stuck)
+    await resume_pods(journal, rooms)
 
 
 def _lost_by_another(paused: PauseEvidence, rooms: Rooms) -> bool:
     has_lost = any(item.outcome == "unknown" for item in paused.acknowledgements)
     return has_lost and paused.process != rooms.clock.process
-
-
-def pods_may_be_paused(journal: PauseJournal, stuck: Sequence[Resumed]) -> PodsMayBePaused:
-    named = "; ".join(f"{item.pod}: {item.problem}" for item in stuck)
-    return PodsMayBePaused(
-        f"{len(stuck)} of {len(journal.to_resume)} pods of plan {journal.plan} may still be paused ({named}).",
-        hint=f"Run `scalar-backup unpause --run {journal.run}`; if a pod cannot be reached, restart its Deployment's rollout.",
-    )
 
 
 class _Proof:

@@ -10,7 +10,7 @@ from shared.model.records import replace
 from shared.model.run import AttemptStatus, Cause, RunStatus
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, number, text
-from shared.steps.resume import RESUME_BUDGET_SECONDS, pods_may_be_paused
+from shared.steps.resuming import resume_pods
 from shared.steps.runs import attempt_of
 
 RESUMED = "Pods Resumed by Watchdog"
@@ -47,9 +47,7 @@ async def resume_journal(journal: PauseJournal, by: str, rooms: Rooms) -> int:
     Raises:
         PodsMayBePaused: some pods could not be shown to run; the entry stays open.
     """
-    resumed = await rooms.admin.resume(journal.to_resume, RESUME_BUDGET_SECONDS)
-    if stuck := [item for item in resumed if item.problem]:
-        raise pods_may_be_paused(journal, stuck)
+    resumed = await resume_pods(journal, rooms)
     closed = rooms.catalog.close_pause(journal.run, journal.attempt, by, rooms.clock.now())
     if closed.closed_by == by:
         _void_attempt(journal, by, rooms)

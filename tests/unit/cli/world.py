@@ -64,6 +64,9 @@ class FakeReleases:
     refusal: BackupError | None = None
     asked: list[Release] = field(default_factory=list)
 
+    def living(self, targets: Sequence[AdminTarget]) -> frozenset[str]:
+        return frozenset(target.uid for target in targets)
+
     def observe(self, releases: Sequence[Release]) -> tuple[ReleaseSnapshot, ...]:
         self.asked += releases
         if self.refusal:

@@ -101,6 +101,25 @@ async def test_a_restart_inside_the_hold_voids_the_window_and_the_next_one_succe
     assert world.pods.were_all_paused_at(second.point)
 
 
+async def test_a_pod_deleted_inside_the_hold_voids_the_window_and_does_not_keep_the_run_from_ending(world: World) -> None:
+    spare = replace(world.pods.states[PODS[1]], name="orders-node-d", uid="u9")
+
+    def strike_once() -> None:
+        if world.pods.paused_since and PODS[1] in world.pods.states:
+            world.pods.delete(PODS[1])
+            world.pods.states[spare.name] = spare
+            world.pods.paused_times[spare.name] = []
+
+    world.pods.on_sample = strike_once
+    await Engine(world).backup(ASKED)
+    run = the_run(world)
+    first = run.attempts[0]
+    assert (first.status, first.resumed_at is not None) == (AttemptStatus.INVALID, True)
+    found = evidence.load_evidence(world.stored, run.id, 1)
+    assert [item.note for item in found.resume.pods if item.pod == PODS[1]] == ["gone"]
+    assert world.pods.all_open
+
+
 async def test_a_pod_that_came_and_went_between_two_equal_lists_voids_the_window(world: World) -> None:
     stranger = replace(world.pods.states[PODS[0]], name="orders-node-x", uid="ux")
     world.pods.on_sample = lambda: world.pods.events.append(

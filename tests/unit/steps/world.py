@@ -90,6 +90,11 @@ class Pods:
         self.states[name] = replace(old, containers=(container,))
         self.open_gate(name)
 
+    def delete(self, name: str) -> None:
+        """The pod and its process are gone; another takes its place later."""
+        self.open_gate(name)
+        del self.states[name]
+
     def open_gate(self, name: str) -> None:
         since = self.paused_since.pop(name, None)
         if since is not None:
@@ -111,6 +116,9 @@ class Pods:
 
     def observe(self, releases: Sequence[Release]) -> tuple[ReleaseSnapshot, ...]:
         return tuple(self._snapshot(release) for release in releases)
+
+    def living(self, targets: Sequence[AdminTarget]) -> frozenset[str]:
+        return frozenset(pod.uid for pod in self.states.values()) & {target.uid for target in targets}
 
     def storage(self, releases: Sequence[Release]) -> tuple[ReleaseStorage, ...]:
         storage = Storage(name="default", kind="dynamo", contact_point="ap-northeast-1")
@@ -154,7 +162,9 @@ class Pods:
         await self.clock.sleep(0.003)
         resumed = []
         for target in targets:
-            if target.pod in self.stuck:
+            if target.pod not in self.states:
+                resumed.append(Resumed(pod=target.pod, tries=9, problem="Unpause failed: no route to host"))
+            elif target.pod in self.stuck:
                 resumed.append(Resumed(pod=target.pod, tries=9, problem="CheckPaused still says paused"))
             else:
                 self.open_gate(target.pod)
