@@ -99,7 +99,10 @@ def _side_table(name: str, calls: Calls) -> SideTable | None:
 
 
 def _list_backups(point: datetime, calls: Calls) -> list[Backup]:
-    """A copy is always younger than its point. A backup that only bears our name but is of another table is not ours."""
+    """A copy is always younger than its point. A backup that only bears our name but is of another table is not ours.
+
+    Assumed: a backup is listed by the time it is AVAILABLE. Until then a second request for it is refused as in use.
+    """
     prefix = copy_prefix(point)
     pages = calls.dynamodb_pages("list_backups", calls.region, BackupType="USER", TimeRangeLowerBound=point)
     return [

@@ -19,8 +19,6 @@ from tests.unit.databases.fake_clock import FakeClock
 
 REGION = "ap-northeast-1"
 ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/"
-PAGE = 7
-"""Small, so that every listing has several pages."""
 
 
 class Killed(BaseException):
@@ -72,6 +70,8 @@ class FakeDynamoDb:
         self.max_restores = 50
         self.most_restores = 0
         self.call_seconds = 0.01
+        self.page = 7
+        """Small, so that every listing has several pages; AWS has up to 100."""
         self.faults: dict[str, list[str]] = {}
         self.before: Callable[[str, dict[str, Any]], None] = lambda operation, parameters: None
         self.kill_at: int | None = None
@@ -143,8 +143,8 @@ class FakeDynamoDb:
 
     def _list_tables(self, ExclusiveStartTableName: str = "") -> dict[str, Any]:
         names = [name for name in sorted(self.tables) if name > ExclusiveStartTableName]
-        last = {"LastEvaluatedTableName": names[PAGE - 1]} if len(names) > PAGE else {}
-        return {"TableNames": names[:PAGE], **last}
+        last = {"LastEvaluatedTableName": names[self.page - 1]} if len(names) > self.page else {}
+        return {"TableNames": names[: self.page], **last}
 
     def _describe_table(self, TableName: str) -> dict[str, Any]:
         table = self._table(TableName)
@@ -254,8 +254,8 @@ class FakeDynamoDb:
             and TableName in ("", backup.table)
             and arn > ExclusiveStartBackupArn
         ]
-        last = {"LastEvaluatedBackupArn": found[PAGE - 1].arn} if len(found) > PAGE else {}
-        return {"BackupSummaries": [self._details(backup) for backup in found[:PAGE]], **last}
+        last = {"LastEvaluatedBackupArn": found[self.page - 1].arn} if len(found) > self.page else {}
+        return {"BackupSummaries": [self._details(backup) for backup in found[: self.page]], **last}
 
     def _describe_backup(self, BackupArn: str) -> dict[str, Any]:
         if BackupArn not in self.backups:
@@ -286,8 +286,8 @@ class FakeDynamoDb:
     def _scan(self, TableName: str, ExclusiveStartKey: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
         start = int(ExclusiveStartKey["row"]["N"]) if ExclusiveStartKey else 0
         rows = self._table(TableName).rows
-        last = {"LastEvaluatedKey": {"row": {"N": str(start + PAGE)}}} if len(rows) > start + PAGE else {}
-        return {"Items": rows[start : start + PAGE], **last}
+        last = {"LastEvaluatedKey": {"row": {"N": str(start + self.page)}}} if len(rows) > start + self.page else {}
+        return {"Items": rows[start : start + self.page], **last}
 
     def _describe_time_to_live(self, TableName: str) -> dict[str, Any]:
         name = self._table(TableName).time_to_live

@@ -41,12 +41,12 @@ def killed_at(world, number, after_effect):
     return reports
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     numbers=st.lists(st.integers(1, CALLS), min_size=1, max_size=3),
     after_effect=st.booleans(),
     remembered=st.sampled_from(["nothing", "the last report", "an older report"]),
-    listing_lag=st.sampled_from([0, 0, 3]),
+    listing_lag=st.sampled_from([0, 1]),
 )
 def test_a_kill_between_any_two_calls_ends_with_one_backup_per_table_and_no_side_table(
     numbers, after_effect, remembered, listing_lag

@@ -254,6 +254,7 @@ class TestBadDays:
     def test_a_thousand_tables_never_hold_a_call_longer_than_a_minute(self):
         world = World([f"t{number:04}" for number in range(1_000)])
         world.account.lag, world.account.restore_seconds, world.account.call_seconds = 0, 60, 0.001
+        world.account.page = 100
         previous, longest = None, 0.0
         for _ in range(1_000):
             began = world.clock.monotonic()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.databases.dynamodb.errors import aws_code, in_our_words
-from shared.databases.dynamodb.rates import Rates
+from shared.databases.dynamodb.rates import OUR_SHARE, Rates
 from shared.model.errors import Conflict, Forbidden, Misconfigured, NotReady, Throttled, Unreachable
 from tests.unit.databases.fake_clock import FakeClock
 from tests.unit.databases.fake_dynamodb import refusal
@@ -34,7 +34,7 @@ def test_one_operation_does_not_wait_for_another():
 
 def test_a_turn_after_the_deadline_is_refused_at_once_and_not_used_up():
     clock = FakeClock()
-    rates = Rates(clock.monotonic, clock.advance, {"a": 0.1})
+    rates = Rates(clock.monotonic, clock.advance, {"a": 0.1 / OUR_SHARE})
     assert rates.wait_turn("a", until=5)
     assert not rates.wait_turn("a", until=5)
     assert clock.monotonic() == 0

@@ -1,0 +1,48 @@
+"""The strict sandbox AWS, and ScalarDB's tables in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.sandbox.aws import process
+from infra.sandbox.aws.process import RunningAws
+from tests.contract.databases.scalardb import ScalarDb
+
+ROOT = Path(__file__).resolve().parents[3]
+QUICK = {"lag_seconds": 0, "restore_seconds": 0.3, "backup_seconds": 0.2, "delete_seconds": 0.1, "update_seconds": 0.1}
+
+
+class WallClock:
+    process = "test"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return datetime.now(UTC).timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("only the probe sleeps, and it has a clock of its own")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAws]:
+    with process.start(ROOT, log_file=tmp_path_factory.mktemp("aws") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dynamodb(server: RunningAws) -> Any:
+    return server.client("dynamodb", max_pool_connections=8)
+
+
+@pytest.fixture
+def scalardb(server: RunningAws, dynamodb: Any) -> ScalarDb:
+    server.reset()
+    server.settings(**QUICK)
+    return ScalarDb(server, dynamodb, WallClock())
