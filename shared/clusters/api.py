@@ -1,4 +1,4 @@
-"""Reading a cluster: list, get and watch objects, and ask what one may do. Objects are the API's own JSON."""
+"""One cluster's API: list, get, watch and patch objects, and ask what one may do. Objects are the API's own JSON."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from http import HTTPStatus
 from typing import Any
 
 from shared.clusters.connection import Answer, Connection, Request, TokenSource
+from shared.clusters.patches import JSON_PATCH, Patch, guarded, last_writer
 from shared.clusters.refusals import NOT_KUBERNETES_HINT, Refusal, cut, error_for, refusal_of
 from shared.clusters.resources import collection_path, group_of, label_selector, object_path
 from shared.clusters.watch import WatchStream
-from shared.model.errors import BackupError, HistoryExpired, Misconfigured
+from shared.model.errors import BackupError, Conflict, HistoryExpired, Misconfigured, NotReady
 from shared.model.kubernetes import KubernetesObject, ObjectList
 
 PAGE_SIZE = 500
 """As kubectl has it: a page of pods is then a few megabytes."""
 WATCH_SLACK_SECONDS = 5.0
 """How much later than its time-out a watch may end before its connection counts as dead."""
+FIELD_MANAGER = "scalar-backup"
+"""Under this name the API server records what we wrote: `kubectl get --show-managed-fields` shows it."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -104,6 +107,47 @@ class KubernetesApi:
             broken=lambda error: self._connection.unreachable(what, error),
         )
 
+    def patch(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        patch: Patch,
+        *,
+        content_type: str,
+        resource_version: str | None = None,
+        field_manager: str = FIELD_MANAGER,
+        subresource: str = "",
+    ) -> KubernetesObject:
+        """Changes one object and returns it as it is now; with `subresource` (`scale`), that view of it.
+
+        `content_type` is one of those in `shared.clusters.patches`: the API has no default that suits every patch. With
+        `resource_version` the patch is refused when the object has changed since. `field_manager` is the name under which the
+        server records who set the fields.
+
+        Not repeated when the answer was lost: then the change may or may not have been made (Unreachable), so look again.
+
+        Raises:
+            Conflict: the object has changed since `resource_version`; the message names who wrote last, if the server tells.
+            NotReady: there is no such object.
+            InvalidRequest: the server refuses the content, as of an immutable ConfigMap.
+        """
+        if (content_type == JSON_PATCH) == isinstance(patch, Mapping):
+            raise ValueError(f"{content_type} does not describe a patch of type {type(patch).__name__}")
+        path = object_path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
+        what = f"patch {kind.removesuffix('s')} {namespace}/{name}"
+        body = guarded(patch, resource_version)
+        request = Request("PATCH", path, what, {"fieldManager": field_manager}, body, content_type)
+        answer = self._connection.send(request)
+        if answer.status == HTTPStatus.CONFLICT:
+            raise self._conflict(what, answer, self.get(kind, namespace, name))
+        if _is_missing_object(answer):
+            raise NotReady(
+                f"{self._connection.name}: cannot {what}: it does not exist (any more).",
+                hint="Bring it back with helm upgrade, then try again.",
+            )
+        return self._document(what, answer)
+
     def can_i(self, verb: str, resource: str, namespace: str, *, name: str = "") -> bool:
         """Whether the caller has a right, without using it. `resource` may name a subresource: `pods/portforward`.
 
@@ -165,6 +209,14 @@ class KubernetesApi:
 
     def _refused(self, what: str, refusal: Refusal) -> BackupError:
         return error_for(refusal, self._connection.name, what, self._sign_in_hint)
+
+    def _conflict(self, what: str, answer: Answer, current: KubernetesObject | None) -> Conflict:
+        said = refusal_of(answer.status, answer.headers, answer.body).sentence
+        writer = last_writer(current) if current else "somebody who deleted it"
+        return Conflict(
+            f"{self._connection.name}: cannot {what}: it was changed in the meantime, last by {writer}: {said} (HTTP 409).",
+            hint="Nothing was written. Let the other finish (helm, a GitOps controller, a person), then try again.",
+        )
 
     def _not_kubernetes(self, what: str, seen: str) -> Misconfigured:
         message = f"{self._connection.name}: cannot {what}: the answer is not of the Kubernetes API: {cut(seen)}."

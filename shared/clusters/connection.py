@@ -8,7 +8,7 @@ else in a function (docs/adr/0003), and is imported only when the first request 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -56,17 +56,23 @@ class TokenSource(Protocol):
 
 
 class Request(NamedTuple):
-    """`what` says in words what is asked for, to follow "cannot"."""
+    """`what` says in words what is asked for, to follow "cannot". `content_type` is the body's; empty for plain JSON."""
 
     method: str
     path: str
     what: str
     query: Mapping[str, str] = {}
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    content_type: str = ""
 
     @property
     def target(self) -> str:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def only_reads(self) -> bool:
+        """A review of rights is a POST and changes nothing either."""
+        return self.method != "PATCH"
 
 
 class Answer(NamedTuple):
@@ -79,7 +85,7 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """`name` is how messages call the cluster. Every request sent here only reads, so every one may be repeated."""
+    """`name` is how messages call the cluster. What only reads may be repeated; a change only when it was refused untried."""
 
     def __init__(
         self,
@@ -111,7 +117,8 @@ class Connection:
         seconds without a byte.
 
         A 429 or a failure of the server is repeated after `Retry-After` or a short back-off, a cut connection likewise, a 401
-        once with a new token.
+        once with a new token. A change is repeated after a 429 or a 401 only: otherwise it may have been made already, and
+        with a precondition the repetition would then be refused as somebody else's.
 
         Raises:
             Unreachable: no connection, no answer in time, or the connection was cut each time.
@@ -124,11 +131,11 @@ class Connection:
             try:
                 answer = self._send_signed(request, stream_seconds)
             except (HTTPError, ApiException) as error:
-                if attempt == TRIES or not was_cut(error):
+                if attempt == TRIES or not was_cut(error) or not request.only_reads:
                     raise self.unreachable(request.what, error) from error
                 wait_seconds: float | None = _backoff_seconds(attempt)
             else:
-                wait_seconds = _seconds_before_retry(answer, attempt)
+                wait_seconds = _seconds_before_retry(request, answer, attempt)
             if wait_seconds is None or attempt == TRIES:
                 return answer
             self._sleep(wait_seconds)
@@ -167,10 +174,13 @@ class Connection:
         return self._send_once(request, self._tokens.renewed(token), stream_seconds)
 
     def _send_once(self, request: Request, token: str, stream_seconds: float | None) -> Answer:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "scalar-backup"}
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
         response = self._transport().request(  # type: ignore[no-untyped-call]
             request.method,
             self._endpoint + request.target,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "scalar-backup"},
+            headers=headers,
             body=request.body,
             _request_timeout=(CONNECT_SECONDS, READ_SECONDS if stream_seconds is None else stream_seconds),
         )
@@ -230,9 +240,10 @@ def _root_cause(error: Exception) -> Exception:
     return error.reason if isinstance(error, MaxRetryError) and error.reason is not None else error
 
 
-def _seconds_before_retry(answer: Answer, attempt: int) -> float | None:
+def _seconds_before_retry(request: Request, answer: Answer, attempt: int) -> float | None:
     """None: asking again does not help, or not soon."""
-    if answer.status != HTTPStatus.TOO_MANY_REQUESTS and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.only_reads
+    if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not has_failed:
         return None
     asked_seconds = retry_after(answer.headers)
     if asked_seconds is None:

@@ -83,8 +83,10 @@ def error_for(refusal: Refusal, where: str, what: str, sign_in_hint: str) -> Bac
                 hint="The API server asks to slow down; the same call may succeed later.",
                 retry_after_seconds=seconds if seconds is not None else 1.0,
             )
-        case 400 | 422:
+        case 400:
             return InvalidRequest(message, hint="Check the names of the namespace and the Helm release in the plan.")
+        case 422:
+            return InvalidRequest(message, hint="Nothing was changed: the API server checks an object before it writes it.")
         case _ if status >= 500:
             return Unreachable(
                 message,

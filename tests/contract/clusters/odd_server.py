@@ -93,7 +93,7 @@ def odd_server(directory: Path, answer: Callable[[Call], None]) -> Iterator[OddS
                 server.calls.append(call)
             answer(call)
 
-        do_POST = do_GET  # noqa: N815 - http.server looks for this name
+        do_POST = do_PATCH = do_GET  # noqa: N815 - http.server looks for these names
 
         def log_message(self, *_: Any) -> None:
             """The test has `calls`."""
