@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.model.records import Value
+from shared.model.records import Value, replace
 from shared.model.times import Instant
 
 
@@ -55,6 +56,10 @@ class ItemProtection(Value):
     @property
     def is_done(self) -> bool:
         return self.phase in _DONE
+
+    def entered(self, phase: ItemPhase, at: datetime) -> ItemProtection:
+        """The item in `phase`, since `at` unless it was there already."""
+        return self if self.phase is phase else replace(self, phase=phase, since=at)
 
 
 class DatabaseProtection(Value):

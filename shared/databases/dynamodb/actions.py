@@ -1,4 +1,8 @@
-"""The IAM actions that each privilege class needs, for the policies of the deployment; a test holds the code to them."""
+"""The IAM actions that each privilege class needs, for the policies of the deployment; a test holds the code to them.
+
+`measure_clock` needs none: its requests carry no credentials. Tables encrypted with a customer managed KMS key need the rights
+on that key besides.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,3 @@ PROTECT_SIDE_TABLE_ACTIONS = (
 )
 """`protect`, only on `table/scalar-backup.*` and the backups below it. The data actions are what DynamoDB demands of whoever
 restores, for the target table (developer guide, Using IAM with DynamoDB backup and restore)."""
-
-NO_ACTIONS = ()
-"""`measure_clock`: its requests carry no credentials."""

@@ -13,7 +13,7 @@ from shared.databases.dynamodb.discovery import discover, listed
 from shared.databases.dynamodb.errors import GONE, aws_code
 from shared.databases.dynamodb.inventory import describe_table, list_tables
 from shared.databases.dynamodb.manifest import Manifests
-from shared.databases.dynamodb.names import LONGEST_NAME, copy_name, is_copy, point_of_copy
+from shared.databases.dynamodb.names import LONGEST_NAME, copy_name, point_of_copy
 from shared.databases.dynamodb.recovery import PITR_HINT, Recovery, describe_recovery
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.errors import Forbidden, NotReady
@@ -181,7 +181,7 @@ def _check_copies(subject: str, names: Sequence[str], now: datetime, max_concurr
     if not names:
         return
     point = now.replace(microsecond=0)
-    cut = [name for name in names if not copy_name(point, name).endswith(f".{name}") and not is_copy(name)]
+    cut = [name for name in names if not copy_name(point, name).endswith(f".{name}")]
     waves = -(-len(names) // max_concurrent_restores)
     detail = f"{len(names)} tables, at most {max_concurrent_restores} restored at a time: {waves} rounds"
     if cut:

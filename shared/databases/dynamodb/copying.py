@@ -46,7 +46,7 @@ class Copying:
             if code in GONE:
                 raise deleted(item.name) from error
             if code == NOT_THAT_TIME:
-                return self._entered(item, ItemPhase.WAITING, note=error.message)
+                return replace(item.entered(ItemPhase.WAITING, self._now), note=error.message)
             if code in NOT_RESTORABLE:
                 raise NotReady(
                     f"{item.name} cannot be restored to {iso(self._point)} any more: {error.message}",
@@ -54,7 +54,7 @@ class Copying:
                 ) from error
             if code not in BUSY:
                 raise
-        return self._entered(item, ItemPhase.RESTORING, side_table=side)
+        return replace(item.entered(ItemPhase.RESTORING, self._now), side_table=side)
 
     def carry_out(self, step: Next, item: ItemProtection) -> ItemProtection:
         """Raises NotReady when nobody may go on with this table."""
@@ -80,12 +80,12 @@ class Copying:
             case Act.DELETE_SIDE:
                 self._unless(GONE | BUSY | NO_SLOT, "delete_table", side, TableName=_copy(side))
             case Act.FINISH:
-                return self._entered(item, step.phase, side_table="")
-        return self._entered(item, step.phase)
+                item = replace(item, side_table="")
+        return item.entered(step.phase, self._now)
 
     def _back_up(self, item: ItemProtection, side: str) -> ItemProtection:
         """A backup that was begun by a call whose note is lost answers `in use`; it is found when it is listed."""
-        item = self._entered(item, ItemPhase.COPYING)
+        item = item.entered(ItemPhase.COPYING, self._now)
         try:
             answer = self._calls.dynamodb("create_backup", side, TableName=_copy(side), BackupName=side)
         except BackupError as error:
@@ -101,10 +101,6 @@ class Copying:
         except BackupError as error:
             if aws_code(error) not in expected:
                 raise
-
-    def _entered(self, item: ItemProtection, phase: ItemPhase, **changes: object) -> ItemProtection:
-        since = item.since if item.phase is phase else self._now
-        return replace(item, phase=phase, since=since, **changes)
 
 
 def _copy(name: str) -> str:

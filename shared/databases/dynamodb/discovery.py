@@ -20,7 +20,7 @@ from shared.model.storage import ReleaseStorage, Storage
 
 METADATA, NAMESPACES, COORDINATOR = "metadata", "namespaces", "state"
 LONGEST_LIST = 10
-UNRESOLVED = ("${", "{{", "unresolved")
+UNRESOLVED = ("${", "{{", "unresolved(")
 """Signs of a placeholder in a properties file that nobody could fill in."""
 
 

@@ -154,15 +154,15 @@ class Advance:
         match reach(item.name, self._order.point, recovery, self._calls):
             case Reach.NO_TABLE_THEN:
                 note = f"Created after {iso(self._order.point)}: it did not exist at the restore point."
-                return self._entered(item, ItemPhase.ABSENT, note=note)
+                return replace(item.entered(ItemPhase.ABSENT, self._order.now), note=note)
             case Reach.NOT_YET:
                 self._note_lag(recovery)
-                waiting = self._entered(self._with_settings(item, recovery), ItemPhase.WAITING)
+                waiting = self._with_settings(item, recovery).entered(ItemPhase.WAITING, self._order.now)
                 return replace(waiting, note="Point-in-time recovery has not reached the point yet.")
             case Reach.RESTORABLE:
                 until = recovery.until(self._order.point) if then is ItemPhase.COVERED else None
                 ready = self._with_settings(item, recovery)
-                return self._entered(ready, then, restorable_until=until)
+                return replace(ready.entered(then, self._order.now), restorable_until=until)
 
     def _recovery(self, name: str) -> Recovery | None:
         try:
@@ -192,10 +192,6 @@ class Advance:
             return self._with_settings(item, recovery)
         gone = TableSettings(taken_at=self._order.now, unknown={"*": "the table was deleted before its settings were noted"})
         return replace(item, settings=to_record(gone))
-
-    def _entered(self, item: ItemProtection, phase: ItemPhase, **changes: object) -> ItemProtection:
-        since = item.since if item.phase is phase else self._order.now
-        return replace(item, phase=phase, since=since, **changes)
 
     def _protection(self, items: Sequence[ItemProtection]) -> DatabaseProtection:
         done = all(item.is_done for item in items)
@@ -232,7 +228,8 @@ def _together(failed: Sequence[BackupError], tables: int) -> BackupError:
     """One failure as it is; of several, the first one's kind and up to ten messages."""
     if len(failed) == 1:
         return failed[0]
-    messages = sorted({str(error) for error in failed})
+    failed = sorted(failed, key=str)
+    messages = list(dict.fromkeys(str(error) for error in failed))
     more = f" And {len(messages) - LONGEST_LIST} more." if len(messages) > LONGEST_LIST else ""
     together = type(failed[0])(f"{len(failed)} of {tables} tables: {' '.join(messages[:LONGEST_LIST])}{more}")
     together.__cause__ = failed[0]
