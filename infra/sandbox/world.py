@@ -6,7 +6,6 @@ Everything is a process of its own and ends with this one. See docs/adr/0002.
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -54,7 +53,7 @@ class World:
     """Enter it to start everything. `aws`, `kube` and `rooms` are hands on it; `rooms` are the product's own, as an operator
     with network access to the pods has them."""
 
-    def __init__(self, scale: Scale | None = None, state_dir: Path | None = None) -> None:
+    def __init__(self, scale: Scale | None = None, state_dir: Path | None = None, control_plane: str = cluster_process.STAND_IN) -> None:
         self.scale = scale or Scale()
         self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
         self._exit = ExitStack()
@@ -72,9 +71,7 @@ class World:
 
     def _start(self) -> None:
         self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
-        running = self._exit.enter_context(
-            cluster_process.start(CLUSTER, free_network(), self.aws.url, state_dir=self.state_dir / "cluster")
-        )
+        running = self._exit.enter_context(cluster_process.start(CLUSTER, self.aws.url, state_dir=self.state_dir / "cluster"))
         self.kube = ClusterClient(running.url, running.ca_pem, running.admin_token)
         self._exit.callback(self.kube.close)
         self.aws.register_cluster(CLUSTER, running.url, running.ca_pem)
@@ -167,22 +164,3 @@ class World:
     def rooms(self) -> AwsRooms:
         """Use inside `environment()`."""
         return operator_rooms(self.outputs["CatalogTable"], self.outputs["EventBusName"], self.aws.region)
-
-
-def free_network() -> str:
-    """The first two octets of a block of loopback addresses that no other world on this machine uses: worlds take turns by
-    binding a port on the block's first address."""
-    for second in range(64, 255):
-        network = f"127.{second}"
-        holder = socket.socket()
-        try:
-            holder.bind((f"{network}.0.1", 60_000))
-        except OSError:
-            holder.close()
-            continue
-        _HELD.append(holder)
-        return network
-    raise RuntimeError("No free block of loopback addresses; other sandboxes are still running.")
-
-
-_HELD: list[socket.socket] = []

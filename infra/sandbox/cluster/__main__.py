@@ -27,6 +27,7 @@ from infra.sandbox.cluster.informer import Informer
 from infra.sandbox.cluster.node.addresses import AddressPool
 from infra.sandbox.cluster.node.containers import Launch
 from infra.sandbox.cluster.node.kubelet import Kubelet
+from infra.sandbox.cluster.node.networks import held_network
 from infra.sandbox.cluster.node.pods import Node, base_environment
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
@@ -50,7 +51,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.sandbox.cluster", description=__doc__)
     parser.add_argument("--name", required=True, help="the EKS cluster's name, which tokens are bound to")
-    parser.add_argument("--network", required=True, help="first two octets of the pods' addresses, e.g. 127.77")
+    parser.add_argument("--network", help="first two octets of the pods' addresses, e.g. 127.77 (default: a free block)")
     parser.add_argument("--identity-url", required=True, help="the STS that EKS tokens are verified at")
     parser.add_argument("--state-dir", type=Path, help="where pods' folders and logs are kept (default: thrown away)")
     parser.add_argument("--pod-command", type=json.loads, default=_SCALAR_POD, help="JSON list: the program of a container")
@@ -59,24 +60,26 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
-    admin_token, clock = secrets.token_urlsafe(32), Clock()
+    admin_token, clock, network = secrets.token_urlsafe(32), Clock(), ""
     certificates = create_certificates(arguments.name)
     server = ApiServer(admin_token, EksTokens(arguments.name, arguments.identity_url, clock), clock)
     url = await server.start(certificates.server_context(state_directory))
     try:
         async with contextlib.AsyncExitStack() as stack:
             if not arguments.api_only:
+                network = stack.enter_context(held_network(arguments.network))
                 client = await stack.enter_async_context(ApiClient(url, certificates.ca_pem, admin_token))
-                kubelet = await stack.enter_async_context(_node(arguments, state_directory, client))
+                kubelet = await stack.enter_async_context(_node(arguments, network, state_directory, client))
                 server.controls.on_kill = kubelet.kill_container
-            print(json.dumps({"url": url, "ca_pem": certificates.ca_pem, "admin_token": admin_token}), flush=True)
+            ready = {"url": url, "ca_pem": certificates.ca_pem, "admin_token": admin_token, "network": network}
+            print(json.dumps(ready), flush=True)
             await _told_to_stop()
     finally:
         await server.stop()
 
 
 @contextlib.asynccontextmanager
-async def _node(arguments: argparse.Namespace, directory: Path, client: ApiClient) -> AsyncIterator[Kubelet]:
+async def _node(arguments: argparse.Namespace, network: str, directory: Path, client: ApiClient) -> AsyncIterator[Kubelet]:
     """Controllers and kubelet, running."""
     deployments, replica_sets, pods = (Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS))
 
@@ -87,7 +90,7 @@ async def _node(arguments: argparse.Namespace, directory: Path, client: ApiClien
     node = Node(
         f"{arguments.name}-node-1",
         client,
-        AddressPool(arguments.network),
+        AddressPool(network),
         directory,
         command,
         base_environment(_REPOSITORY),

@@ -20,11 +20,13 @@ _STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """A cluster that serves. Closing it ends the API server and every pod."""
+    """A cluster that serves. Closing it ends the API server and every pod. `network` is the first two octets of the pods'
+    addresses, empty when there are no pods."""
 
     url: str
     ca_pem: str = field(repr=False)
     admin_token: str = field(repr=False)
+    network: str
     _process: subprocess.Popen[str] = field(repr=False)
 
     def close(self) -> None:
@@ -39,16 +41,17 @@ class RunningCluster:
 
 def start(
     name: str,
-    network: str,
     identity_url: str,
     *,
+    network: str | None = None,
     state_dir: Path | None = None,
     pod_command: Sequence[str] | None = None,
     api_only: bool = False,
 ) -> RunningCluster:
     """Starts the cluster `name` and waits until it serves.
 
-    `network` is the first two octets of the pods' addresses, for example `127.77`; two clusters on one machine need two.
+    `network` is the first two octets of the pods' addresses, for example `127.77`, and nobody else's meanwhile; left out, a
+    free block is taken.
     `identity_url` is the STS that EKS tokens are verified at. `state_dir` keeps the pods' logs (`logs/`) and the cluster's own
     (`cluster.log`) after the end; without it they are thrown away and the cluster's own log goes to standard error.
     `pod_command` is the program of every container, called with --image, --address and --root.
@@ -56,8 +59,9 @@ def start(
 
     Raises RuntimeError when the process ends or says nothing for 30 seconds; its own messages are on standard error.
     """
-    command = [sys.executable, "-m", "infra.sandbox.cluster", "--name", name, "--network", network]
-    command += ["--identity-url", identity_url]
+    command = [sys.executable, "-m", "infra.sandbox.cluster", "--name", name, "--identity-url", identity_url]
+    if network is not None:
+        command += ["--network", network]
     if state_dir is not None:
         command += ["--state-dir", str(state_dir)]
     if pod_command is not None:
@@ -71,10 +75,10 @@ def start(
         _stop(process)
         raise RuntimeError(
             f"The cluster {name} did not start within {_START_SECONDS:.0f} s (exit code {process.returncode}). "
-            "Its reason is on standard error; often the network is not two octets of 127.0.0.0/8."
+            "Its reason is on standard error."
         )
     ready = json.loads(line)
-    return RunningCluster(ready["url"], ready["ca_pem"], ready["admin_token"], process)
+    return RunningCluster(ready["url"], ready["ca_pem"], ready["admin_token"], ready["network"], process)
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

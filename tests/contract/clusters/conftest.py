@@ -74,7 +74,7 @@ def sts_url(sts_arns: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def sandbox_api_server(sts_url: str) -> Iterator[process.RunningCluster]:
-    with process.start(CLUSTER_NAME, "127.81", sts_url, api_only=True) as cluster:
+    with process.start(CLUSTER_NAME, sts_url, api_only=True) as cluster:
         yield cluster
 
 

@@ -90,7 +90,7 @@ def _new_namespace(api: Api) -> Iterator[Kube]:
 
 @pytest.fixture(scope="session")
 def sandbox_api() -> Iterator[process.RunningCluster]:
-    with process.start("contract", "127.78", NOWHERE, api_only=True) as cluster:
+    with process.start("contract", NOWHERE, api_only=True) as cluster:
         yield cluster
 
 
@@ -127,7 +127,7 @@ def sandbox(sandbox_api: process.RunningCluster) -> Iterator[Kube]:
 def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.RunningCluster]:
     program = [sys.executable, "-m", "tests.contract.kubernetes.tiny_program"]
     state: Path = tmp_path_factory.mktemp("cluster")
-    with process.start("with-node", "127.79", NOWHERE, state_dir=state, pod_command=program) as cluster:
+    with process.start("with-node", NOWHERE, state_dir=state, pod_command=program) as cluster:
         yield cluster
 
 

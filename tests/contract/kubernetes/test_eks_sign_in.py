@@ -67,7 +67,7 @@ def sts() -> Iterator[Sts]:
 
 @pytest.fixture(scope="module")
 def eks(sts: Sts) -> Iterator[process.RunningCluster]:
-    with process.start("prod-tokyo", "127.80", sts.url, api_only=True) as cluster:
+    with process.start("prod-tokyo", sts.url, api_only=True) as cluster:
         admin = ClusterClient(cluster.url, cluster.ca_pem, cluster.admin_token)
         admin.grant_access(f"arn:aws:iam::{ACCOUNT}:role/service/BackupFunction", "scalar-backup")
         api = "rbac.authorization.k8s.io"

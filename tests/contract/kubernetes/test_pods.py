@@ -10,6 +10,7 @@ import pytest
 
 from infra.sandbox.cluster.api.resources import CONFIG_MAPS, PODS
 from infra.sandbox.cluster.client import KubernetesError
+from infra.sandbox.cluster.process import RunningCluster
 from tests.contract.kubernetes.conftest import Kube
 from tests.contract.kubernetes.pods import PORT, ask_pod, is_alive, is_ready
 
@@ -44,13 +45,13 @@ def _ready(kube: Kube, container: dict[str, Any] | None = None, **spec: Any) -> 
     return _wait(kube, is_ready, "pod p is ready")
 
 
-def test_a_running_pod_has_a_complete_status(cluster: Kube) -> None:
+def test_a_running_pod_has_a_complete_status(cluster: Kube, running_cluster: RunningCluster) -> None:
     pod = _ready(cluster)
     status, container = pod["status"], _container(pod)
     assert status["phase"] == "Running"
-    assert status["podIP"].startswith("127.79.")
+    assert status["podIP"].startswith(f"{running_cluster.network}.")
     assert status["podIPs"] == [{"ip": status["podIP"]}]
-    assert status["hostIP"] == "127.79.0.1"
+    assert status["hostIP"] == f"{running_cluster.network}.0.1"
     assert {each["type"]: each["status"] for each in status["conditions"]} == dict.fromkeys(
         ("PodScheduled", "Initialized", "Ready", "ContainersReady"), "True"
     )

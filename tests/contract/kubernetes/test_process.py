@@ -40,14 +40,14 @@ def _is_gone_within(pid: int, seconds: float) -> bool:
 
 
 def test_closing_the_cluster_ends_its_pods(tmp_path: Path) -> None:
-    with process.start("short", "127.81", NOWHERE, state_dir=tmp_path, pod_command=PROGRAM) as cluster:
+    with process.start("short", NOWHERE, state_dir=tmp_path, pod_command=PROGRAM) as cluster:
         pid = _pid_of_a_pod(cluster)
     assert _is_gone_within(pid, 1)
     assert list((tmp_path / "logs").iterdir()), "the pods' logs are kept in the state directory"
 
 
 def test_pods_do_not_outlive_a_cluster_that_was_killed() -> None:
-    cluster = process.start("short", "127.82", NOWHERE, pod_command=PROGRAM)
+    cluster = process.start("short", NOWHERE, pod_command=PROGRAM)
     pid = _pid_of_a_pod(cluster)
     os.kill(cluster._process.pid, signal.SIGKILL)
     assert _is_gone_within(pid, 5)
@@ -55,17 +55,17 @@ def test_pods_do_not_outlive_a_cluster_that_was_killed() -> None:
 
 
 def test_what_is_secret_is_not_in_the_text_of_the_handle() -> None:
-    with process.start("short", "127.83", NOWHERE, api_only=True) as cluster:
+    with process.start("short", NOWHERE, api_only=True) as cluster:
         assert cluster.admin_token not in repr(cluster)
 
 
 def test_a_network_outside_loopback_is_refused() -> None:
     with pytest.raises(RuntimeError, match="did not start"):
-        process.start("short", "10.0", NOWHERE)
+        process.start("short", NOWHERE, network="10.0")
 
 
 def test_an_idle_cluster_uses_next_to_no_processor_time() -> None:
-    with process.start("idle", "127.84", NOWHERE, pod_command=PROGRAM) as cluster:
+    with process.start("idle", NOWHERE, pod_command=PROGRAM) as cluster:
         _pid_of_a_pod(cluster)
         pid = cluster._process.pid
         before = _cpu_seconds(pid)
@@ -76,3 +76,13 @@ def test_an_idle_cluster_uses_next_to_no_processor_time() -> None:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_two_clusters_at_once_never_give_out_the_same_addresses() -> None:
+    with process.start("one", NOWHERE, pod_command=PROGRAM) as one, process.start("two", NOWHERE, pod_command=PROGRAM) as two:
+        assert one.network != two.network
+
+
+def test_a_network_that_another_cluster_holds_is_refused() -> None:
+    with process.start("one", NOWHERE, pod_command=PROGRAM) as one, pytest.raises(RuntimeError, match="did not start"):
+        process.start("two", NOWHERE, network=one.network, pod_command=PROGRAM)
