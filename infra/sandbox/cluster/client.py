@@ -42,10 +42,19 @@ class Answer:
 
 
 class ClusterClient:
-    """`headers` go with every request, for example Impersonate-User."""
+    """`headers` go with every request, for example Impersonate-User. `controls_url` is where the sandbox's own paths are, when
+    that is not at the API itself."""
 
-    def __init__(self, url: str, ca_pem: str, token: str | None, headers: dict[str, str] | None = None) -> None:
-        self.url, self._ca_pem = url, ca_pem
+    def __init__(
+        self,
+        url: str,
+        ca_pem: str,
+        token: str | None,
+        headers: dict[str, str] | None = None,
+        *,
+        controls_url: str | None = None,
+    ) -> None:
+        self.url, self._ca_pem, self._controls_url = url, ca_pem, controls_url or url
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         self._headers = {"Accept": "application/json", **authorization, **(headers or {})}
         tls = ssl.create_default_context(cadata=ca_pem)
@@ -74,11 +83,12 @@ class ClusterClient:
         *,
         content_type: str = "application/json",
         query: dict[str, Any] | None = None,
+        to: str | None = None,
     ) -> Answer:
-        """One request and whatever was answered, errors included."""
+        """One request and whatever was answered, errors included. `to` is another server than the API."""
         payload = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         headers = {**self._headers, "Content-Type": content_type} if payload is not None else self._headers
-        url = self.url + path + (f"?{urlencode(query)}" if query else "")
+        url = (to or self.url) + path + (f"?{urlencode(query)}" if query else "")
         response = self._pool.request(method, url, body=payload, headers=headers)
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
         return Answer(response.status, response.headers, json.loads(response.data) if is_json else response.data)
@@ -236,32 +246,35 @@ class ClusterClient:
 
     # The sandbox's own paths
 
+    def _control(self, method: str, path: str, body: Any = None) -> None:
+        self.call(method, path, body, to=self._controls_url)
+
     def kill_container(self, namespace: str, pod: str, *, signal: str = "KILL", container: str | None = None) -> None:
         """Sends a signal (KILL, TERM, STOP, CONT) to a container's process; the node restarts one that ends."""
         body = {"namespace": namespace, "pod": pod, "signal": signal, "container": container}
-        self.call("POST", "/sandbox/kill-container", body)
+        self._control("POST", "/sandbox/kill-container", body)
 
     def add_fault(self, **fault: Any) -> None:
         """See `api.faults.Fault` for the fields, e.g. verb="list", resource="pods", status=429, retry_after=1, times=2."""
-        self.call("POST", "/sandbox/faults", fault)
+        self._control("POST", "/sandbox/faults", fault)
 
     def clear_faults(self) -> None:
-        self.call("DELETE", "/sandbox/faults")
+        self._control("DELETE", "/sandbox/faults")
 
     def set_clock_offset(self, seconds: float) -> None:
         """Moves the API server's clock against the machine's."""
-        self.call("POST", "/sandbox/clock", {"offset_seconds": seconds})
+        self._control("POST", "/sandbox/clock", {"offset_seconds": seconds})
 
     def compact(self) -> None:
         """Makes every older resourceVersion expire."""
-        self.call("POST", "/sandbox/compact")
+        self._control("POST", "/sandbox/compact")
 
     def cut_watches(self) -> None:
-        self.call("POST", "/sandbox/cut-watches")
+        self._control("POST", "/sandbox/cut-watches")
 
     def grant_access(self, role_arn: str, *groups: str) -> None:
         """An EKS access entry: whoever assumes the role is a member of the groups."""
-        self.call("POST", "/sandbox/access-entries", {"role_arn": role_arn, "groups": list(groups)})
+        self._control("POST", "/sandbox/access-entries", {"role_arn": role_arn, "groups": list(groups)})
 
 
 def _is_rolled_out(deployment: Object) -> bool:

@@ -1,5 +1,7 @@
 """The sandbox's own paths below /sandbox/, for the holder of the admin token: what a test or the demo does to a cluster.
 
+A real API server has no faults and no clock of its own: these two are refused there.
+
 | path | body |
 |---|---|
 | POST, DELETE /sandbox/faults | the fields of `faults.Fault`; DELETE forgets all |
@@ -13,8 +15,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -22,8 +24,8 @@ from infra.sandbox.cluster.api import errors
 from infra.sandbox.cluster.api.authentication import AccessEntry, Authentication
 from infra.sandbox.cluster.api.clock import Clock
 from infra.sandbox.cluster.api.faults import Faults
-from infra.sandbox.cluster.api.store import Store
 
+T = TypeVar("T")
 KillContainer = Callable[[str, str, str | None, signal.Signals], None]
 
 
@@ -31,13 +33,14 @@ class Controls:
     def __init__(
         self,
         authentication: Authentication,
-        faults: Faults,
-        clock: Clock,
-        store: Store,
+        *,
+        faults: Faults | None,
+        clock: Clock | None,
+        compact: Callable[[], Awaitable[None]],
         cut_watches: Callable[[], None],
     ) -> None:
-        self._authentication, self._faults, self._clock, self._store = authentication, faults, clock, store
-        self._cut_watches = cut_watches
+        self._authentication, self._faults, self._clock = authentication, faults, clock
+        self._compact, self._cut_watches = compact, cut_watches
         self.on_kill: KillContainer | None = None
 
     async def handle(self, http: web.Request, body: Any) -> dict[str, Any]:
@@ -49,13 +52,13 @@ class Controls:
             raise errors.bad_request("the body must be a JSON object")
         match (http.method, http.path):
             case ("POST", "/sandbox/faults"):
-                self._faults.add(body)
+                _offered(self._faults).add(body)
             case ("DELETE", "/sandbox/faults"):
-                self._faults.clear()
+                _offered(self._faults).clear()
             case ("POST", "/sandbox/clock"):
-                self._clock.offset_seconds = float(_field(body, "offset_seconds", int | float))
+                _offered(self._clock).offset_seconds = float(_field(body, "offset_seconds", int | float))
             case ("POST", "/sandbox/compact"):
-                self._store.compact()
+                await self._compact()
             case ("POST", "/sandbox/cut-watches"):
                 self._cut_watches()
             case ("POST", "/sandbox/access-entries"):
@@ -79,6 +82,12 @@ class Controls:
             self.on_kill(_field(body, "namespace", str), _field(body, "pod", str), body.get("container"), number)
         except LookupError as error:
             raise errors.bad_request(str(error)) from error
+
+
+def _offered(control: T | None) -> T:
+    if control is None:
+        raise errors.bad_request("a real API server cannot be told to do this")
+    return control
 
 
 def _field(body: dict[str, Any], name: str, kind: Any) -> Any:

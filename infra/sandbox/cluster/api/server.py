@@ -50,9 +50,11 @@ _log = logging.getLogger(__name__)
 class ApiServer:
     """Serves one cluster's API. `controls.on_kill` is set by whoever runs the containers."""
 
+    controls_url = direct_url = ""
+
     def __init__(self, admin_token: str, eks_tokens: EksTokens, clock: Clock) -> None:
         store = Store()
-        self._clock, self._eks_tokens = clock, eks_tokens
+        self._store, self._clock, self._eks_tokens = store, clock, eks_tokens
         self._authentication = Authentication(admin_token, eks_tokens)
         self._authorization = Authorization(store)
         self._objects = Objects(store, clock)
@@ -60,11 +62,13 @@ class ApiServer:
         self._lists, self._watches, self._scale = Lists(store), Watches(store), Scale(self._objects)
         self._faults = Faults()
         self._watching: set[asyncio.Transport] = set()
-        self.controls = Controls(self._authentication, self._faults, clock, store, self.cut_watches)
+        self.controls = Controls(
+            self._authentication, faults=self._faults, clock=clock, compact=self._forget_history, cut_watches=self.cut_watches
+        )
         create_initial_objects(self._objects)
 
     async def start(self, tls: ssl.SSLContext) -> str:
-        """Listens on a free port of 127.0.0.1; the URL."""
+        """Listens on a free port of 127.0.0.1; the URL, which is that of the sandbox's own paths too."""
         application = web.Application(client_max_size=_MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
@@ -74,7 +78,8 @@ class ApiServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        return f"https://{host}:{port}"
+        self.controls_url = self.direct_url = f"https://{host}:{port}"
+        return self.direct_url
 
     async def stop(self) -> None:
         self.cut_watches()
@@ -85,6 +90,9 @@ class ApiServer:
         """Ends every watch in the middle of its stream, as a restarting API server does."""
         for transport in tuple(self._watching):
             transport.abort()
+
+    async def _forget_history(self) -> None:
+        self._store.compact()
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import secrets
 import signal
@@ -13,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl
+from infra.sandbox.cluster.dying import die_with_the_parent
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class ContainerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_the_node,
+                preexec_fn=die_with_the_parent,  # a node that is killed takes its containers along
             )
         return cls(process)
 
@@ -64,8 +62,3 @@ class ContainerProcess:
         """Ends the process and everything it has started."""
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _die_with_the_node() -> None:
-    # A node that is killed itself takes its containers along; nothing else would ever stop them.
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
