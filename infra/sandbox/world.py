@@ -22,7 +22,6 @@ from infra.sandbox.aws.process import RunningAws
 from infra.sandbox.bank.schema import Opening, create_tables, seed
 from infra.sandbox.cluster import process as cluster_process
 from infra.sandbox.cluster.charts import release_objects
-from infra.sandbox.cluster.client import ClusterClient
 from shared.model.plan import Plan
 from shared.model.plan_document import parse_plan
 from shared.wiring import AwsRooms, operator_rooms
@@ -51,10 +50,12 @@ class Scale:
 
 class World:
     """Enter it to start everything. `aws`, `kube` and `rooms` are hands on it; `rooms` are the product's own, as an operator
-    with network access to the pods has them."""
+    with network access to the pods has them. `control_plane` is one of `infra.sandbox.cluster.process.CONTROL_PLANES`."""
 
-    def __init__(self, scale: Scale | None = None, state_dir: Path | None = None, control_plane: str = cluster_process.STAND_IN) -> None:
-        self.scale = scale or Scale()
+    def __init__(
+        self, scale: Scale | None = None, state_dir: Path | None = None, control_plane: str = cluster_process.STAND_IN
+    ) -> None:
+        self.scale, self.control_plane = scale or Scale(), control_plane
         self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
         self._exit = ExitStack()
 
@@ -71,8 +72,10 @@ class World:
 
     def _start(self) -> None:
         self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
-        running = self._exit.enter_context(cluster_process.start(CLUSTER, self.aws.url, state_dir=self.state_dir / "cluster"))
-        self.kube = ClusterClient(running.url, running.ca_pem, running.admin_token)
+        running = self._exit.enter_context(
+            cluster_process.start(CLUSTER, self.aws.url, state_dir=self.state_dir / "cluster", control_plane=self.control_plane)
+        )
+        self.kube = running.administrator()
         self._exit.callback(self.kube.close)
         self.aws.register_cluster(CLUSTER, running.url, running.ca_pem)
         self.outputs = deploy.deploy(TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client)

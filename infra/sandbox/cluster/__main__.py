@@ -29,6 +29,9 @@ from infra.sandbox.cluster.node.containers import Launch
 from infra.sandbox.cluster.node.kubelet import Kubelet
 from infra.sandbox.cluster.node.networks import held_network
 from infra.sandbox.cluster.node.pods import Node, base_environment
+from infra.sandbox.cluster.process import CONTROL_PLANES, REAL, STAND_IN
+from infra.sandbox.cluster.real_api_server import RealApiServer
+from infra.sandbox.cluster.real_control_plane import required_assets
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _SCALAR_POD = [sys.executable, "-m", "infra.sandbox.pods"]
@@ -55,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--identity-url", required=True, help="the STS that EKS tokens are verified at")
     parser.add_argument("--state-dir", type=Path, help="where pods' folders and logs are kept (default: thrown away)")
     parser.add_argument("--pod-command", type=json.loads, default=_SCALAR_POD, help="JSON list: the program of a container")
+    parser.add_argument("--control-plane", choices=CONTROL_PLANES, default=STAND_IN, help="real: kube-apiserver and etcd")
     parser.add_argument("--api-only", action="store_true", help="no controllers and no node: objects stay as written")
     return parser.parse_args()
 
@@ -62,16 +66,27 @@ def _arguments() -> argparse.Namespace:
 async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
     admin_token, clock, network = secrets.token_urlsafe(32), Clock(), ""
     certificates = create_certificates(arguments.name)
-    server = ApiServer(admin_token, EksTokens(arguments.name, arguments.identity_url, clock), clock)
-    url = await server.start(certificates.server_context(state_directory))
+    eks_tokens = EksTokens(arguments.name, arguments.identity_url, clock)
+    server: ApiServer | RealApiServer
+    if arguments.control_plane == REAL:
+        server = RealApiServer(required_assets(), certificates, admin_token, eks_tokens, state_directory)
+    else:
+        server = ApiServer(admin_token, eks_tokens, clock)
     try:
+        url = await server.start(certificates.server_context(state_directory))
         async with contextlib.AsyncExitStack() as stack:
             if not arguments.api_only:
                 network = stack.enter_context(held_network(arguments.network))
-                client = await stack.enter_async_context(ApiClient(url, certificates.ca_pem, admin_token))
+                client = await stack.enter_async_context(ApiClient(server.direct_url, certificates.ca_pem, admin_token))
                 kubelet = await stack.enter_async_context(_node(arguments, network, state_directory, client))
                 server.controls.on_kill = kubelet.kill_container
-            ready = {"url": url, "ca_pem": certificates.ca_pem, "admin_token": admin_token, "network": network}
+            ready = {
+                "url": url,
+                "controls_url": server.controls_url,
+                "ca_pem": certificates.ca_pem,
+                "admin_token": admin_token,
+                "network": network,
+            }
             print(json.dumps(ready), flush=True)
             await _told_to_stop()
     finally:

@@ -13,8 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from infra.sandbox.cluster.client import ClusterClient
+from infra.sandbox.cluster.real_control_plane import required_assets
+
 _REPOSITORY = Path(__file__).resolve().parents[3]
-_START_SECONDS = 30.0
+STAND_IN, REAL = "stand-in", "real"
+CONTROL_PLANES = (STAND_IN, REAL)
+_START_SECONDS = {STAND_IN: 30.0, REAL: 90.0}
 _STOP_SECONDS = 10.0
 
 
@@ -24,10 +29,15 @@ class RunningCluster:
     addresses, empty when there are no pods."""
 
     url: str
+    controls_url: str
     ca_pem: str = field(repr=False)
     admin_token: str = field(repr=False)
     network: str
     _process: subprocess.Popen[str] = field(repr=False)
+
+    def administrator(self) -> ClusterClient:
+        """A client with every right, for the caller to close."""
+        return ClusterClient(self.url, self.ca_pem, self.admin_token, controls_url=self.controls_url)
 
     def close(self) -> None:
         _stop(self._process)
@@ -47,6 +57,7 @@ def start(
     state_dir: Path | None = None,
     pod_command: Sequence[str] | None = None,
     api_only: bool = False,
+    control_plane: str = STAND_IN,
 ) -> RunningCluster:
     """Starts the cluster `name` and waits until it serves.
 
@@ -56,10 +67,14 @@ def start(
     (`cluster.log`) after the end; without it they are thrown away and the cluster's own log goes to standard error.
     `pod_command` is the program of every container, called with --image, --address and --root.
     `api_only` leaves out controllers and node, so that nothing but the client changes an object.
+    `control_plane` is one of CONTROL_PLANES; `real` runs kube-apiserver on etcd, which KUBEBUILDER_ASSETS must name.
 
-    Raises RuntimeError when the process ends or says nothing for 30 seconds; its own messages are on standard error.
+    Raises RuntimeError when a real control plane has no binaries, and when the process ends or does not get ready in time; its own messages are on standard error.
     """
+    if control_plane == REAL:
+        required_assets()  # told here, before a process is started for nothing
     command = [sys.executable, "-m", "infra.sandbox.cluster", "--name", name, "--identity-url", identity_url]
+    command += ["--control-plane", control_plane]
     if network is not None:
         command += ["--network", network]
     if state_dir is not None:
@@ -70,20 +85,20 @@ def start(
         command.append("--api-only")
     environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY)}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    line = _first_line(process)
+    line = _first_line(process, _START_SECONDS[control_plane])
     if not line:
         _stop(process)
         raise RuntimeError(
-            f"The cluster {name} did not start within {_START_SECONDS:.0f} s (exit code {process.returncode}). "
+            f"The cluster {name} did not start within {_START_SECONDS[control_plane]:.0f} s (exit code {process.returncode}). "
             "Its reason is on standard error."
         )
     ready = json.loads(line)
-    return RunningCluster(ready["url"], ready["ca_pem"], ready["admin_token"], ready["network"], process)
+    return RunningCluster(**ready, _process=process)
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
+def _first_line(process: subprocess.Popen[str], seconds: float) -> str:
     assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    readable, _, _ = select.select([process.stdout], [], [], seconds)
     return process.stdout.readline() if readable else ""
 
 
