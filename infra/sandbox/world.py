@@ -21,6 +21,7 @@ from infra.sandbox.aws import process as aws_process
 from infra.sandbox.aws.process import RunningAws
 from infra.sandbox.bank.schema import Opening, create_tables, seed
 from infra.sandbox.cluster import process as cluster_process
+from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.charts import release_objects
 from shared.model.plan import Plan
 from shared.model.plan_document import parse_plan
@@ -34,6 +35,8 @@ CLUSTER, NAMESPACE, RELEASE = "prod-tokyo", "scalar", "orders"
 PLAN_NAME = "orders-prod"
 TIMEZONE = "Asia/Tokyo"
 GROUP = "scalar-backup"
+CLUSTER_ROLES = ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn")
+"""Outputs of the stack: the roles of the functions that talk to the cluster."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class World:
         self.outputs = deploy.deploy(TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client)
         self.aws.settings(restore_precision_seconds=1.0)
         self._open_bank()
-        self._install_release()
+        self.deployment = self.install(RELEASE, pods=self.scale.pods, workers=self.scale.workers)
         self._grant_access()
 
     def _open_bank(self) -> None:
@@ -89,55 +92,73 @@ class World:
         create_tables(dynamodb)
         seed(dynamodb, self.scale.opening)
 
-    def _install_release(self) -> None:
-        environment = {
-            "BANK_WORKERS": str(self.scale.workers),
-            "BANK_ACCOUNTS": str(self.scale.opening.accounts),
-            "BANK_CRASH_RATE": str(self.scale.crash_rate),
-            **self.scale.environment,
+    def _properties(self, more: Mapping[str, str]) -> str:
+        properties = {
+            "scalar.db.storage": "dynamo",
+            "scalar.db.contact_points": self.aws.region,
+            "scalar.db.username": "sandbox",
+            "scalar.db.password": "sandbox",
+            "scalar.db.dynamo.endpoint_override": self.aws.url,
+            "scalar.db.consensus_commit.coordinator.namespace": "coordinator",
+            **more,
         }
-        objects = release_objects(
-            "scalardb-cluster", RELEASE, NAMESPACE, self._properties(), self.scale.pods, self.scale.image, env=environment
-        )
-        self.kube.apply(objects)
-        self.deployment = next(item["metadata"]["name"] for item in objects if item["kind"] == "Deployment")
-        self.kube.wait_until_ready(NAMESPACE, self.deployment, timeout_seconds=60)
-
-    def _properties(self) -> str:
-        return "\n".join(
-            [
-                "scalar.db.storage=dynamo",
-                f"scalar.db.contact_points={self.aws.region}",
-                "scalar.db.username=sandbox",
-                "scalar.db.password=sandbox",
-                f"scalar.db.dynamo.endpoint_override={self.aws.url}",
-                "scalar.db.consensus_commit.coordinator.namespace=coordinator",
-            ]
-        )
+        return "\n".join(f"{name}={value}" for name, value in properties.items())
 
     def _grant_access(self) -> None:
         """What infra/kubernetes/rbac.yaml tells an operator to do."""
         self.kube.apply(document for document in yaml.safe_load_all(RBAC.read_text()))
-        for role in ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn"):
+        for role in CLUSTER_ROLES:
             self.kube.grant_access(self.outputs[role], GROUP)
 
     # -- what tests and the demo do with it
 
+    def install(
+        self,
+        helm_release: str,
+        *,
+        pods: int = 1,
+        workers: int = 0,
+        properties: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        wait: bool = True,
+        **chart: Any,
+    ) -> str:
+        """Installs a release of ScalarDB Cluster on the bank's tables; its Deployment's name. `properties` and `environment`
+        come on top of the usual ones, `chart` are further values of `release_objects`."""
+        variables = {
+            "BANK_WORKERS": str(workers),
+            "BANK_ACCOUNTS": str(self.scale.opening.accounts),
+            "BANK_CRASH_RATE": str(self.scale.crash_rate),
+            **self.scale.environment,
+            **(environment or {}),
+        }
+        text = self._properties(properties or {})
+        objects = release_objects(
+            "scalardb-cluster", helm_release, NAMESPACE, text, pods, self.scale.image, env=variables, **chart
+        )
+        self.kube.apply(objects)
+        deployment: str = next(item["metadata"]["name"] for item in objects if item["kind"] == "Deployment")
+        if wait:
+            self.kube.wait_until_ready(NAMESPACE, deployment, timeout_seconds=60)
+        return deployment
+
     @property
     def pods(self) -> list[dict[str, Any]]:
-        from infra.sandbox.cluster.api.resources import PODS
+        return self.pods_of(RELEASE)
 
-        return self.kube.list_objects(PODS, NAMESPACE)
+    def pods_of(self, helm_release: str) -> list[dict[str, Any]]:
+        """As the API has them, those on their way out included."""
+        return self.kube.list_objects(PODS, NAMESPACE, f"app.kubernetes.io/instance={helm_release}")
 
-    def plan_document(self, **pause: Any) -> dict[str, Any]:
+    def plan_document(self, name: str = PLAN_NAME, helm_release: str = RELEASE, **pause: Any) -> dict[str, Any]:
         """The plan as an operator writes it."""
         return {
-            "name": PLAN_NAME,
+            "name": name,
             "releases": [
                 {
                     "cluster": {"eks": CLUSTER, "region": self.aws.region},
                     "namespace": NAMESPACE,
-                    "helm_release": RELEASE,
+                    "helm_release": helm_release,
                 }
             ],
             "databases": [{"dynamodb": {"region": self.aws.region}}],
