@@ -114,6 +114,9 @@ class DatabaseAccess(Protocol):
         `previous` is what the last call returned (None at first): a memory that saves calls, never the only truth.
         """
 
+    def clean_up(self, database: Database, in_use: frozenset[datetime]) -> tuple[str, ...]:
+        """Removes what failed runs have left behind for points that are old and not `in_use`; answers with its names."""
+
 
 class Catalog(Protocol):
     """Plans, runs, evidence, restore points, leases and the pause journal. All writes are conditional or idempotent.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shared.model.errors import InvalidRequest
+from shared.model.errors import BackupError, InvalidRequest
+from shared.model.plan import Database
+from shared.model.run import RunStatus
 from shared.steps import evidence
-from shared.steps.ports import Rooms
+from shared.steps.ports import Catalog, DatabaseAccess, Rooms
 from shared.steps.request import Answer, Request, text
 
 LEASE_SLACK = timedelta(minutes=15)
@@ -37,6 +39,7 @@ async def protect(request: Request, rooms: Rooms) -> Answer:
     access, kept_copy = rooms.database(database), plan.backup.kept_copy
     reached = await asyncio.to_thread(access.protect, database, storages, point.at, kept_copy, previous)
     evidence.save(catalog, run.id, evidence.protection(key), reached)
+    removed = await asyncio.to_thread(_clean_up, access, database, rooms) if reached.done else ()
     return {
         "database": key,
         "done": reached.done,
@@ -44,4 +47,20 @@ async def protect(request: Request, rooms: Rooms) -> Answer:
         "message": reached.message,
         "items_done": reached.count_done,
         "items": len(reached.items),
+        "left_over_removed": len(removed),
     }
+
+
+def _clean_up(access: DatabaseAccess, database: Database, rooms: Rooms) -> tuple[str, ...]:
+    """What failed runs have left behind goes with the next success. Only a convenience: its failure fails nothing."""
+    try:
+        return access.clean_up(database, _points_in_use(rooms.catalog))
+    except BackupError:
+        return ()
+
+
+def _points_in_use(catalog: Catalog) -> frozenset[datetime]:
+    """The points that runs of any plan are still protecting."""
+    runs = (run for stored in catalog.plans() for run in catalog.runs(stored.plan.name))
+    running = (run.attempt for run in runs if run.status is RunStatus.RUNNING)
+    return frozenset(attempt.point for attempt in running if attempt and attempt.point)

@@ -13,6 +13,7 @@ from shared.databases import date_probe
 from shared.databases.clock import Clock
 from shared.databases.dynamodb.calls import Calls, RegionClients
 from shared.databases.dynamodb.checks import check
+from shared.databases.dynamodb.left_over import remove_left_over
 from shared.databases.dynamodb.protect import Order, advance
 from shared.databases.dynamodb.rates import Rates
 from shared.model.checks import CheckResult
@@ -101,6 +102,18 @@ class DynamoDbAccess:
         )
         calls = Calls(clients, rates, deadline=self._clock.monotonic() + self._call_seconds)
         return advance(order, storages, previous, calls)
+
+    def clean_up(self, database: DynamoDb, in_use: frozenset[datetime]) -> tuple[str, ...]:
+        """Removes side tables that failed runs have left behind: those for points older than a day that are not `in_use`.
+
+        Answers with their names. Needs `actions.PROTECT_SIDE_TABLE_ACTIONS` on them.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: they cannot be listed or deleted.
+        """
+        clients, rates = self._region(database.region)
+        calls = Calls(clients, rates, deadline=self._clock.monotonic() + self._call_seconds)
+        return remove_left_over(self._clock.now(), in_use, calls)
 
     def _region(self, region: str) -> tuple[RegionClients, Rates]:
         with self._lock:

@@ -12,8 +12,9 @@ from shared.databases.dynamodb.calls import Calls
 from shared.databases.dynamodb.discovery import discover, listed
 from shared.databases.dynamodb.errors import GONE, aws_code
 from shared.databases.dynamodb.inventory import describe_table, list_tables
+from shared.databases.dynamodb.left_over import left_over
 from shared.databases.dynamodb.manifest import Manifests
-from shared.databases.dynamodb.names import LONGEST_NAME, copy_name, point_of_copy
+from shared.databases.dynamodb.names import LONGEST_NAME, copy_name
 from shared.databases.dynamodb.recovery import PITR_HINT, Recovery, describe_recovery
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.errors import Forbidden, NotReady
@@ -24,7 +25,6 @@ USABLE = ("ACTIVE", "UPDATING")
 """Auto scaling puts a table into UPDATING at any time; it can be restored from all the while."""
 USUAL_LAG = timedelta(minutes=10)
 """LatestRestorableDateTime is typically five minutes behind (API reference of PointInTimeRecoveryDescription); doubled."""
-LEFT_OVER_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,12 @@ def _check_settings(subject: str, one: Sequence[_Table], now: datetime, calls: C
 
 def _check_left_over(subject: str, existing: Iterable[str], now: datetime) -> Iterable[CheckResult]:
     """Side tables of a run that was given up are adopted only by a repetition for the same point; old ones just cost money."""
-    old = [name for name in existing if (point := point_of_copy(name)) and now - point > LEFT_OVER_AFTER]
-    if old:
+    if old := left_over(existing, now):
         yield warned(
             "dynamodb-left-over",
             subject,
             f"{len(old)} side tables of backups that were never finished exist: {listed(old)}.",
-            "Delete them if no backup or drill of that moment is under way.",
+            "The next backup that succeeds removes them; nobody has to.",
         )
 
 

@@ -137,7 +137,7 @@ class PauseSection(_Section):
     """The way to the pods. direct: to their own addresses. port-forward: through the cluster's API server, for pods whose
     addresses only the cluster can reach. auto: direct where that works, tried before the pause."""
     strict: Annotated[bool, Field(examples=[False])] = PauseSettings().strict
-    """Compare the resourceVersions of pods and Deployments too, as the vendor's guide does by hand: then a changed annotation or
+    """Compare resourceVersions of pods and Deployments too, as the vendor's guide does by hand: then a changed annotation or
     a readiness flap voids the window."""
 
     @model_validator(mode="after")

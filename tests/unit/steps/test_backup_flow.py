@@ -232,6 +232,11 @@ async def test_success_is_told_with_the_point(world: World) -> None:
     assert told.detail["restore_point"] == world.stored.point("orders-prod", "latest").id
 
 
+async def test_a_success_removes_what_failed_runs_left_but_nothing_that_a_run_still_needs(world: World) -> None:
+    await Engine(world).backup(ASKED)
+    assert world.dynamodb.in_use == [frozenset({world.stored.point("orders-prod", "latest").at})]
+
+
 async def test_a_run_left_behind_is_called_interrupted_by_the_next(world: World) -> None:
     engine = Engine(world)
     await engine.backup(ASKED)

@@ -200,6 +200,7 @@ class FakeDatabase:
     def __init__(self, clock: VirtualClock) -> None:
         self.clock, self.offset_seconds, self.error_seconds, self.advances = clock, 0.0, 0.02, 2
         self.problem = ""
+        self.in_use: list[frozenset[datetime]] = []
 
     def check(self, database: DynamoDb, storages: Sequence[ReleaseStorage]) -> tuple[CheckResult, ...]:
         return (passed("pitr-enabled", database.key, "2 tables"),)
@@ -224,6 +225,10 @@ class FakeDatabase:
         return DatabaseProtection(
             database=database.key, point=point, items=items, done=done, wait_seconds=0 if done else 5, message=str(calls)
         )
+
+    def clean_up(self, database: DynamoDb, in_use: frozenset[datetime]) -> tuple[str, ...]:
+        self.in_use.append(in_use)
+        return ()
 
 
 class World:
