@@ -1,13 +1,15 @@
 # One word per thing to do. Needs GNU Make and Python 3.11 or newer with venv; every target sets up .venv by itself.
 PYTHON ?= python3
 BIN := .venv/bin
+# `real` runs the cluster on kube-apiserver and etcd, from the folder that KUBEBUILDER_ASSETS names.
+CONTROL_PLANE ?= stand-in
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
 export PYTHONPATH := $(CURDIR)
 
 .PHONY: demo test lint types check bench format
 
 demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, its proof, and the refuted random moment
-	$(BIN)/python -m infra.sandbox.demo
+	$(BIN)/python -m infra.sandbox.demo --control-plane $(CONTROL_PLANE)
 
 test: .venv/.dev  ## every test
 	$(BIN)/pytest -n 2 --dist loadfile

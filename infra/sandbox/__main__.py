@@ -6,16 +6,14 @@ import argparse
 import shlex
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
-from infra.sandbox.cluster.process import CONTROL_PLANES, REAL, STAND_IN
-from infra.sandbox.cluster.real_control_plane import ASSETS_VARIABLE, find_assets
-from infra.sandbox.world import PLAN_NAME, ROOT, STACK, Scale, World
+from infra.sandbox.control_plane_option import add_control_plane
+from infra.sandbox.world import PLAN_NAME, STACK, Scale, World
 from shared.model.times import iso
 
 MOST_PODS = 100
@@ -41,17 +39,10 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.sandbox", description=__doc__)
     parser.add_argument("--pods", type=int, default=3, help=f"pods of the release, 1 to {MOST_PODS} (default: 3)")
-    parser.add_argument(
-        "--control-plane",
-        choices=CONTROL_PLANES,
-        default=STAND_IN,
-        help=f"real: kube-apiserver and etcd from the folder that {ASSETS_VARIABLE} names (default: {STAND_IN})",
-    )
+    add_control_plane(parser)
     arguments = parser.parse_args()
     if not 1 <= arguments.pods <= MOST_PODS:
         parser.error(f"--pods must be 1 to {MOST_PODS}, not {arguments.pods}")
-    if arguments.control_plane == REAL and find_assets() is None:
-        parser.error(f"--control-plane real needs kube-apiserver and etcd: set {ASSETS_VARIABLE} to the folder that has them")
     return arguments
 
 
@@ -81,7 +72,7 @@ def _explain(console: Console, world: World, plan: Path) -> None:
         f"scalar-backup plan validate {plan}",
     ):
         console.print(f"  {command}", highlight=False)
-    console.print(f"\nLogs and files: {world.state_dir} (below {tempfile.gettempdir()}). Ctrl-C ends everything.\n")
+    console.print(f"\nLogs and files: {world.state_dir}. Ctrl-C ends everything.\n")
 
 
 if __name__ == "__main__":

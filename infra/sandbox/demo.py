@@ -6,6 +6,7 @@ SCALAR_BACKUP_DEMO=short for a shorter run-up.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from infra.sandbox.bank.audit import Audit
+from infra.sandbox.cluster.process import REAL
+from infra.sandbox.control_plane_option import add_control_plane
 from infra.sandbox.proof import audit_kept_copies, audit_second
 from infra.sandbox.world import NAMESPACE, PLAN_NAME, ROOT, TIMEZONE, World
 from shared.cli.engine import Execution
@@ -46,10 +49,13 @@ class Proof:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.sandbox.demo", description=__doc__)
+    add_control_plane(parser)
+    control_plane = parser.parse_args().control_plane
     console = Console()
     began = time.monotonic()
     console.rule("[bold]scalar-backup: one machine, the real product")
-    with World() as world, world.environment():
+    with World(control_plane=control_plane) as world, world.environment():
         _show_world(console, world, time.monotonic() - began)
         _apply_plan(console, world)
         time.sleep(RUN_UP_SECONDS)
@@ -67,7 +73,8 @@ def main() -> int:
 def _show_world(console: Console, world: World, seconds: float) -> None:
     what = Table.grid(padding=(0, 2))
     what.add_row("AWS", f"{world.aws.url}: the SAM template deployed, Lambda handlers, Step Functions, DynamoDB with history")
-    what.add_row("EKS", f"{world.kube.url}: TLS, RBAC, controllers and a kubelet")
+    api_server = f"kube-apiserver {world.kube.version} on etcd" if world.control_plane == REAL else "a small API server"
+    what.add_row("EKS", f"{world.kube.url}: {api_server}, TLS, RBAC, controllers and a kubelet")
     what.add_row("Pods", f"{len(world.pods)} × ScalarDB Cluster in namespace {NAMESPACE}, each with a gRPC Admin port")
     what.add_row(
         "Bank", f"{world.scale.opening.total:,} in 3 tables, moved about by concurrent transfers, some of which crash half-way"

@@ -101,6 +101,11 @@ class ClusterClient:
         status = answer.body if isinstance(answer.body, dict) else {}
         raise KubernetesError(answer.status, status.get("reason", ""), status.get("message", str(answer.body)[:256]))
 
+    @property
+    def version(self) -> str:
+        """Of the API server, for example v1.33.0-sandbox."""
+        return str(self.call("GET", "/version")["gitVersion"])
+
     # Objects
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
