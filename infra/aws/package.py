@@ -1,4 +1,4 @@
-"""Builds the package of one Lambda function: our code, the libraries that its rooms need, and bytecode for the runtime's Python.
+"""Builds the package of one Lambda function: our code, the libraries its rooms need, and bytecode for the runtime's Python.
 
 `sam build` calls it through the Makefile beside it. It needs the standard library, pip, and a package index within reach.
 """
@@ -38,7 +38,17 @@ PRODUCT_IN_EVERY = ("__init__.py", "model", "steps", "system_clock.py", "wiring.
 IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 """Lambda's Python brings them. They are resolved together with the rest, so that what both sides use fits both, and then left
 out: with them a package would be 25 MB larger."""
-NEVER_IMPORTED = ("aiohappyeyeballs", "aiohttp", "aiohttp-retry", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl")
+NEVER_IMPORTED = (
+    "aiohappyeyeballs",
+    "aiohttp",
+    "aiohttp-retry",
+    "aiosignal",
+    "attrs",
+    "frozenlist",
+    "multidict",
+    "propcache",
+    "yarl",
+)
 """What only the asyncio half of the kubernetes package uses."""
 UNUSED_FILES = (
     "bin",
@@ -59,11 +69,10 @@ def main() -> int:
     arguments = parser.parse_args()
     if sys.version_info[:2] != RUNTIME_PYTHON:
         wanted = ".".join(map(str, RUNTIME_PYTHON))
-        print(
+        sys.stderr.write(
             f"The functions run on Python {wanted}, and their bytecode must be made by it; this is {sys.version.split()[0]} "
             f"({sys.executable}). Install Python {wanted} and build with PYTHON=<path to it> sam build, or let a container do "
-            "it: sam build --use-container.",
-            file=sys.stderr,
+            "it: sam build --use-container.\n"
         )
         return 1
     build(arguments.function, arguments.target, arguments.architecture)
@@ -77,7 +86,8 @@ def build(function: str, target: Path, architecture: str) -> None:
     trim(target)
     copy_product(function, target)
     compile_all(target)
-    print(f"{function}: {megabytes(target):.1f} MB, without bytecode {megabytes(target, bytecode=False):.1f} MB")
+    size, sources = megabytes(target), megabytes(target, bytecode=False)
+    sys.stdout.write(f"{function}: {size:.1f} MB, without bytecode {sources:.1f} MB\n")
 
 
 def libraries(function: str) -> tuple[str, ...]:
@@ -95,12 +105,13 @@ def requirements(names: Iterable[str]) -> list[str]:
 def install(function: str, target: Path, architecture: str) -> None:
     machine = PLATFORMS[architecture]
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", str(target),
-        "--implementation", "cp", "--python-version", ".".join(map(str, RUNTIME_PYTHON)), "--only-binary", ":all:",
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+        "--target", str(target), "--implementation", "cp", "--python-version", ".".join(map(str, RUNTIME_PYTHON)),
+        "--only-binary", ":all:",
         # Amazon Linux 2023 has glibc 2.34; wheels are published for these two older ones.
         "--platform", f"manylinux2014_{machine}", "--platform", f"manylinux_2_28_{machine}",
     ]  # fmt: skip
-    subprocess.run([*command, *requirements((*libraries(function), "boto3"))], check=True)
+    subprocess.run([*command, *requirements((*libraries(function), "boto3"))], check=True)  # noqa: S603 - a fixed command
 
 
 def trim(target: Path) -> None:
