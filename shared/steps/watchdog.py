@@ -68,8 +68,11 @@ def _void_attempt(journal: PauseJournal, by: str, rooms: Rooms) -> None:
         voided = replace(attempt, status=AttemptStatus.INVALID, cause=cause, resumed_at=now)
         attempts: Iterable[object] = (voided if item.number == voided.number else item for item in run.attempts)
         run = rooms.catalog.save_run(replace(run, attempts=tuple(attempts)))
-    if run.status is RunStatus.RUNNING and _is_deserted(journal, rooms):
-        rooms.catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
+    if _is_deserted(journal, rooms):
+        if run.status is RunStatus.RUNNING:
+            run = rooms.catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
+        # The next run need not wait until a dead run's lease expires. One that lives after all is fenced by its token.
+        rooms.catalog.release_lease(run.plan, run.id, run.token)
 
 
 def _is_deserted(journal: PauseJournal, rooms: Rooms) -> bool:

@@ -84,6 +84,23 @@ async def test_after_a_stopped_execution_the_next_run_succeeds() -> None:
         assert stuck == [], striker.where
 
 
+async def test_a_run_may_follow_at_once_when_the_watchdog_had_to_resume_the_pods_of_a_stopped_one() -> None:
+    stranded = 0
+    for at in range(1, await calls_of_an_undisturbed_run() + 1, 3):
+        striker = Striker(at, Stopped)
+        world = World(striker)
+        engine = Engine(world)
+        await engine.backup(ASKED)
+        if world.pods.all_open:
+            continue
+        stranded += 1
+        await engine.wake_watchdogs()
+        (left_behind,) = world.stored.runs("orders-prod")
+        assert left_behind.status is RunStatus.INTERRUPTED, striker.where
+        assert await engine.backup(ASKED, name="e2") == "SUCCEEDED", striker.where
+    assert stranded > 5, "no stop left pods paused"
+
+
 @pytest.mark.parametrize("step", ["pause", "capture", "resume"])
 async def test_a_step_of_the_window_that_always_dies_ends_in_a_failed_run_and_running_pods(step: str) -> None:
     world = World(lambda where: None)
