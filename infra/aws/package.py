@@ -71,8 +71,7 @@ def main() -> int:
         wanted = ".".join(map(str, RUNTIME_PYTHON))
         sys.stderr.write(
             f"The functions run on Python {wanted}, and their bytecode must be made by it; this is {sys.version.split()[0]} "
-            f"({sys.executable}). Install Python {wanted} and build with PYTHON=<path to it> sam build, or let a container do "
-            "it: sam build --use-container.\n"
+            f"({sys.executable}). Install Python {wanted} and build with PYTHON=<path to it> sam build.\n"
         )
         return 1
     build(arguments.function, arguments.target, arguments.architecture)
