@@ -147,13 +147,17 @@ class CaptureEvidence(Value):
 
 class Resumed(Value):
     """How one pod was resumed: `tries` counts Unpause requests; `problem` is empty when CheckPaused said false, or when the
-    pod is `gone` (its `note` then): a pod that does not exist any more cannot be paused."""
+    pod is `gone` (its `note` then): a pod that does not exist any more cannot be paused.
+
+    `transport` is the way that it was reached by at last; when that is not the chosen one, `note` says why.
+    """
 
     pod: str
     tries: int
     answered_ms: float = 0.0
     problem: str = ""
     note: str = ""
+    transport: str = "direct"
 
 
 class ResumeEvidence(Value):

@@ -7,10 +7,18 @@ import asyncio
 import ssl
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.model.plan import AdminTls
 from shared.model.records import Value
+
+
+class Endpoint(NamedTuple):
+    """Where to connect. With `unix_path` the connection goes to that socket, which leads to `host` and `port`."""
+
+    host: str
+    port: int
+    unix_path: str = ""
 
 
 class Finding(StrEnum):
@@ -31,10 +39,10 @@ class Probe(Value):
     detail: str = ""
 
 
-async def probe(host: str, port: int, tls: AdminTls | None, timeout_seconds: float) -> Probe:
+async def probe(endpoint: Endpoint, tls: AdminTls | None, timeout_seconds: float) -> Probe:
     """Connects a few times and says what is there. Sends no request. Each connection gets `timeout_seconds`."""
     try:
-        await _connect(host, port, timeout_seconds)
+        await _connect(endpoint, timeout_seconds)
     except ConnectionRefusedError:
         return Probe(finding=Finding.REFUSED)
     except TimeoutError:
@@ -42,20 +50,20 @@ async def probe(host: str, port: int, tls: AdminTls | None, timeout_seconds: flo
     except OSError as error:
         return Probe(finding=Finding.NO_ROUTE, detail=error.strerror or str(error))
     try:
-        await _connect(host, port, timeout_seconds, _trusting_everybody(), host)
+        await _connect(endpoint, timeout_seconds, _trusting_everybody(), endpoint.host)
     except (OSError, TimeoutError):  # ssl.SSLError is an OSError
         return Probe(finding=Finding.FITS if tls is None else Finding.EXPECTS_PLAIN_TEXT)
     if tls is None:
         return Probe(finding=Finding.EXPECTS_TLS)
-    return await _probe_certificate(host, port, tls, timeout_seconds)
+    return await _probe_certificate(endpoint, tls, timeout_seconds)
 
 
-async def _probe_certificate(host: str, port: int, tls: AdminTls, timeout_seconds: float) -> Probe:
+async def _probe_certificate(endpoint: Endpoint, tls: AdminTls, timeout_seconds: float) -> Probe:
     try:
         trusting_ca = _trusting(tls.ca_pem)
-        certificate = await _connect(host, port, timeout_seconds, trusting_ca, host)
+        certificate = await _connect(endpoint, timeout_seconds, trusting_ca, endpoint.host)
         trusting_ca.check_hostname = True
-        await _connect(host, port, timeout_seconds, trusting_ca, tls.server_name or host)
+        await _connect(endpoint, timeout_seconds, trusting_ca, tls.server_name or endpoint.host)
     except ssl.SSLCertVerificationError as error:
         names = _names(certificate) if trusting_ca.check_hostname else ""
         finding = Finding.OTHER_NAME if trusting_ca.check_hostname else Finding.UNTRUSTED
@@ -68,7 +76,7 @@ async def _probe_certificate(host: str, port: int, tls: AdminTls, timeout_second
 
 
 async def _connect(
-    host: str, port: int, timeout_seconds: float, context: ssl.SSLContext | None = None, name: str | None = None
+    endpoint: Endpoint, timeout_seconds: float, context: ssl.SSLContext | None = None, name: str | None = None
 ) -> dict[str, Any]:
     """Connects and hangs up; the server's certificate where the context verified one.
 
@@ -76,7 +84,10 @@ async def _connect(
         OSError, ssl.SSLError, TimeoutError: no connection of this kind.
     """
     async with asyncio.timeout(timeout_seconds):
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name)
+        if endpoint.unix_path:
+            _, writer = await asyncio.open_unix_connection(endpoint.unix_path, ssl=context, server_hostname=name)
+        else:
+            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context, server_hostname=name)
     encrypted = writer.get_extra_info("ssl_object")
     certificate: dict[str, Any] = (encrypted.getpeercert() if encrypted else None) or {}
     writer.close()

@@ -6,11 +6,11 @@ import grpc
 import grpc.aio
 
 from shared.model.checks import CheckResult, failed, passed
-from shared.model.pods import AdminTarget
+from shared.model.errors import BackupError
 from shared.scalar import wire
 from shared.scalar.channels import PodChannel
 from shared.scalar.pause_answers import describe
-from shared.scalar.probe import Finding, Probe, probe
+from shared.scalar.probe import Finding, Probe
 
 NAME = "admin-port"
 
@@ -24,22 +24,32 @@ async def check_admin_port(channel: PodChannel, timeout_seconds: float) -> Check
     try:
         return await _ask(channel, timeout_seconds, wait_for_ready=False)
     except grpc.aio.AioRpcError:
-        found = await probe(channel.target.host, channel.target.port, channel.target.tls, timeout_seconds)
+        found = await _probe(channel, timeout_seconds)
+    if isinstance(found, BackupError):
+        return _failed(channel, f"cannot be reached: {found.message}", found.hint)
     if found.finding is not Finding.FITS:
         return _misfit(channel, found, timeout_seconds)
     try:
         # There is a server of the right kind: the kept connection had died, or its next reconnect was not due yet.
         return await _ask(channel, timeout_seconds, wait_for_ready=True)
     except grpc.aio.AioRpcError as error:
-        return _failed(channel.target, f"accepts connections, but CheckPaused failed ({describe(error)}).", _HINT_PORT)
+        return _failed(channel, f"accepts connections, but CheckPaused failed ({describe(error)}).", _HINT_PORT)
+
+
+async def _probe(channel: PodChannel, timeout_seconds: float) -> Probe | BackupError:
+    """What is there, or what the cluster has against our looking."""
+    try:
+        return channel.problem or await channel.probe(timeout_seconds)
+    except BackupError as refusal:
+        return refusal
 
 
 async def _ask(channel: PodChannel, timeout_seconds: float, *, wait_for_ready: bool) -> CheckResult:
     """Raises grpc.aio.AioRpcError when there was no answer."""
     try:
-        return _answered(channel.target, await channel.check_paused(timeout_seconds, wait_for_ready=wait_for_ready))
+        return _answered(channel, await channel.check_paused(timeout_seconds, wait_for_ready=wait_for_ready))
     except ValueError as unreadable:
-        return _failed(channel.target, f"gave an answer that is not CheckPaused's ({unreadable}).", _HINT_PORT)
+        return _failed(channel, f"gave an answer that is not CheckPaused's ({unreadable}).", _HINT_PORT)
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
             raise
@@ -57,12 +67,12 @@ _HINT_PATH = (
 )
 
 
-def _answered(target: AdminTarget, is_paused: bool) -> CheckResult:
+def _answered(channel: PodChannel, is_paused: bool) -> CheckResult:
     if not is_paused:
-        return passed(NAME, target.pod, f"{target.address} answers")
+        return passed(NAME, channel.target.pod, f"{channel.where} answers")
     return failed(
         "not-paused",
-        target.pod,
+        channel.target.pod,
         "is paused already, by somebody else or by a run that ended early.",
         "`scalar-backup unpause` shows whose pause it is and resumes what a run of this product left behind; "
         "a pause by hand is ended with the tool that began it.",
@@ -75,13 +85,13 @@ async def _unimplemented(channel: PodChannel, timeout_seconds: float) -> CheckRe
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return _failed(
-                channel.target,
+                channel,
                 "has no Admin service.",
                 "ScalarDB Cluster 3.18 and later can have a dedicated admin port (scalar.db.cluster.node.admin.port); when it "
                 "is set, Pause exists only there. Set admin_port of the release in the plan to that port.",
             )
     return _failed(
-        channel.target,
+        channel,
         "has an Admin service without CheckPaused, so a pause could not be proven.",
         "Servers from before May 2022 (ScalarDB Server before 3.6, ScalarDL before 3.5) are too old: upgrade the release.",
     )
@@ -92,43 +102,44 @@ def _misfit(channel: PodChannel, found: Probe, timeout_seconds: float) -> CheckR
     match found.finding:
         case Finding.REFUSED:
             return _failed(
-                target,
+                channel,
                 "refuses connections: nothing listens there.",
                 "Either the server is still starting or has stopped (look at the pod's log), or the admin port is another one: "
                 "set admin_port of the release in the plan.",
             )
         case Finding.NO_ANSWER:
-            return _failed(target, f"does not answer within {timeout_seconds:g} s.", _HINT_PATH.format(port=target.port))
+            return _failed(channel, f"does not answer within {timeout_seconds:g} s.", _HINT_PATH.format(port=target.port))
         case Finding.EXPECTS_TLS:
             return _failed(
-                target,
+                channel,
                 "speaks TLS, and this product was told to speak plain text.",
                 "Give this deployment the release's CA certificate (ca.crt of its TLS Secret) and a name from the server's "
                 "certificate.",
             )
         case Finding.EXPECTS_PLAIN_TEXT:
             return _failed(
-                target,
+                channel,
                 "speaks plain text, and this product was told to speak TLS.",
                 "Remove the TLS settings of this release from the deployment, or turn TLS on in the release's properties "
                 "(tls.enabled).",
             )
         case Finding.UNTRUSTED:
             return _failed(
-                target,
+                channel,
                 f"has a certificate that the given CA did not sign ({found.detail}).",
                 "Give this deployment ca.crt from the Secret that the server's certificate comes from; it changes when the CA "
                 "is made anew.",
             )
         case Finding.OTHER_NAME:
             return _failed(
-                target,
+                channel,
                 f"has a certificate for {found.detail}, not for {expected}.",
                 "Set the expected server name of the TLS settings to one of the names in the certificate.",
             )
         case _:
-            return _failed(target, f"cannot be reached ({found.detail}).", _HINT_PATH.format(port=target.port))
+            return _failed(channel, f"cannot be reached ({found.detail}).", _HINT_PATH.format(port=target.port))
 
 
-def _failed(target: AdminTarget, what: str, hint: str) -> CheckResult:
-    return failed(NAME, target.pod, f"Admin port {target.address} (from {target.port_source}) {what}", hint)
+def _failed(channel: PodChannel, what: str, hint: str) -> CheckResult:
+    target = channel.target
+    return failed(NAME, target.pod, f"Admin port {channel.where} (from {target.port_source}) {what}", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from shared.model.checks import CheckResult, CheckStatus, failed, passed
 from shared.model.coverage import check_coverage
@@ -66,15 +67,29 @@ async def _all_checks(
     """Releases at once; then their pods and all databases at once."""
     observed = await asyncio.gather(*(_check_release(release, rooms) for release in plan.releases))
     results = [result for found, _, _ in observed for result in found]
-    targets = [target for _, found, _ in observed for target in found]
     storages = tuple(storage for _, _, found in observed for storage in found)
     results += check_coverage(plan, storages)
     databases = asyncio.gather(*(_check_database(database, storages, rooms) for database in plan.databases))
-    if decision.needed and targets:
-        results += await rooms.admin.check_reachable(targets)
+    if decision.needed:
+        results += await _check_admin_ports(plan, [targets for _, targets, _ in observed], rooms)
     for found in await databases:
         results += found
     return tuple(results), storages
+
+
+async def _check_admin_ports(
+    plan: Plan, targets_by_release: Sequence[Sequence[AdminTarget]], rooms: Rooms
+) -> list[CheckResult]:
+    """The way to the pods of each release, and whether they answer by it."""
+    chosen = await asyncio.gather(
+        *(
+            rooms.admin.choose_transport(release.key, targets, plan.pause.transport)
+            for release, targets in zip(plan.releases, targets_by_release, strict=True)
+            if targets
+        )
+    )
+    reachable = await rooms.admin.check_reachable([target for targets, _ in chosen for target in targets])
+    return [*(result for _, result in chosen), *reachable]
 
 
 async def _check_release(
@@ -84,7 +99,8 @@ async def _check_release(
         (snapshot,) = await asyncio.to_thread(rooms.releases.observe, [release])
     except BackupError as error:
         return [failed("release-found", release.key, error.message, error.hint)], (), ()
-    results = [passed("release-found", release.key, f"{snapshot.product}, Deployment {snapshot.deployment.name}")]
+    workload = f"Deployment {snapshot.deployment.name}" if snapshot.deployment else f"pods with {release.selector}"
+    results = [passed("release-found", release.key, f"{snapshot.product}, {workload}")]
     problems = unfit(snapshot)
     if problems:
         hint = "Wait until the Deployment is complete and every pod is Running and Ready, then try again."

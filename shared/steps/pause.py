@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from shared.model.checks import failures
 from shared.model.clock import ClockBounds
 from shared.model.errors import Conflict, NotReady
 from shared.model.journal import JournalRelease, PauseJournal
@@ -68,12 +69,26 @@ async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[Re
         snapshots = await asyncio.to_thread(rooms.releases.observe, plan.releases)
         if problems := [problem.detail for snapshot in snapshots for problem in unfit(snapshot)]:
             raise NotReady("; ".join(problems) + ".", hint="The next attempt looks again.")
+        snapshots = await _choose_transports(plan, snapshots, rooms)
         _refuse_paused(await rooms.admin.check_paused(_targets(snapshots)))
         clocks = await measuring
     finally:
         measuring.cancel()
     _refuse_late(plan, attempt, rooms.clock.now())
     return snapshots, clocks
+
+
+async def _choose_transports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], rooms: Rooms) -> tuple[ReleaseSnapshot, ...]:
+    """The snapshots with the way to each pod. It is kept in the journal: whoever resumes the pods takes the same way first."""
+    chosen = await asyncio.gather(
+        *(rooms.admin.choose_transport(item.release.key, item.targets, plan.pause.transport) for item in snapshots)
+    )
+    if unreached := failures(result for _, result in chosen):
+        raise NotReady(
+            " ".join(f"{result.subject}: {result.detail}" for result in unreached),
+            hint=" ".join(dict.fromkeys(result.hint for result in unreached)),
+        )
+    return tuple(replace(snapshot, targets=targets) for snapshot, (targets, _) in zip(snapshots, chosen, strict=True))
 
 
 def _refuse_paused(sample: PausedSample) -> None:

@@ -79,6 +79,15 @@ class Admin(Protocol):
     async def check_paused(self, targets: Sequence[AdminTarget]) -> PausedSample:
         """CheckPaused of all pods at once; also opens the connections. Never raises for a pod: it lands in `unknown`."""
 
+    async def choose_transport(
+        self, release: str, targets: Sequence[AdminTarget], wanted: str
+    ) -> tuple[tuple[AdminTarget, ...], CheckResult]:
+        """The targets of the release with the way that reaches them, and the check `transport`, which says which it is and why.
+
+        `wanted` is `auto` (direct is tried first), `direct` or `port-forward`. Never raises for a pod: when neither way reaches
+        all of them, the check has failed.
+        """
+
     async def check_reachable(self, targets: Sequence[AdminTarget]) -> tuple[CheckResult, ...]:
         """One check per pod: does its Admin port answer, and if not, which misconfiguration does the answer point to."""
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.catalog.memory import MemoryCatalog
-from shared.model.checks import CheckResult, passed
+from shared.model.checks import CheckResult, failed, passed
 from shared.model.clock import ClockBounds
 from shared.model.plan import DynamoDb, EksCluster, PauseSettings, Plan, Release
 from shared.model.pods import (
@@ -79,6 +79,8 @@ class Pods:
         self.silent: set[str] = set()
         self.events: list[PodEvent] = []
         self.watch_broken = ""
+        self.overlay = False
+        self.unreachable = ""
         self.on_sample: Callable[[], None] = lambda: None
 
     # -- what the world does
@@ -144,6 +146,15 @@ class Pods:
         unknown = tuple(target.pod for target in targets if target.pod in self.silent)
         open_ = tuple(t.pod for t in targets if t.pod not in self.paused_since and t.pod not in self.silent)
         return PausedSample(asked_at=asked_at, paused=len(paused), not_paused=open_, unknown=unknown)
+
+    async def choose_transport(
+        self, release: str, targets: Sequence[AdminTarget], wanted: str
+    ) -> tuple[tuple[AdminTarget, ...], CheckResult]:
+        """Direct, unless `overlay` is set; `unreachable` says why no way leads to the pods."""
+        if self.unreachable:
+            return tuple(targets), failed("transport", release, self.unreachable, "Open a way.")
+        way = "port-forward" if self.overlay else "direct"
+        return tuple(replace(target, transport=way) for target in targets), passed("transport", release, way)
 
     async def check_reachable(self, targets: Sequence[AdminTarget]) -> tuple[CheckResult, ...]:
         return tuple(passed("admin-port", target.pod) for target in targets)

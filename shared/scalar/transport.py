@@ -1,0 +1,76 @@
+"""Which way the pods of a release are reached, found out by trying before anything is paused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import grpc
+import grpc.aio
+
+from shared.model.checks import CheckResult
+from shared.model.pods import AdminTarget
+from shared.model.records import replace
+from shared.model.transports import AUTO, Reach, Transport, as_the_plan_says, choose
+from shared.scalar.channels import Channels, PodChannel
+
+DIRECT_TRY_SECONDS = 2.0
+"""How long a pod's own address has to answer. A packet that nobody answers is sent again after one second; a healthy pod
+answers in milliseconds, also from another region."""
+FORWARD_TRY_SECONDS = 10.0
+"""A forward takes two TLS handshakes, and hundreds of pods share the API server and this process's CPU."""
+
+DIRECT_HINT = (
+    "Allow TCP to the Admin port from the functions' security group or subnet to the pods. Where pods have addresses of an "
+    "overlay network, only a port-forward reaches them."
+)
+
+
+async def choose_transport(
+    release: str, targets: Sequence[AdminTarget], wanted: str, channels: Channels
+) -> tuple[tuple[AdminTarget, ...], CheckResult]:
+    """`targets` with the way that reaches them, and the check `transport` that says which it is and why.
+
+    With `auto` the pods are asked whether they are paused, first at their own addresses and, when one of them does not answer,
+    through the API server. The connections that were chosen stay open for the pause. Never raises for a pod.
+    """
+    if wanted != AUTO:
+        return by(Transport(wanted), targets), as_the_plan_says(release, Transport(wanted))
+    direct = by(Transport.DIRECT, targets)
+    seen = await _try(await channels.to(direct), DIRECT_TRY_SECONDS)
+    if not seen.silent:
+        return direct, choose(release, seen, None)[1]
+    seen = replace(seen, hint=DIRECT_HINT)
+    if not all(map(channels.can_forward, targets)):
+        return direct, choose(release, seen, None)[1]
+    forwarded = by(Transport.PORT_FORWARD, targets)
+    transport, result = choose(release, seen, await _try(await channels.to(forwarded), FORWARD_TRY_SECONDS))
+    await channels.give_up(by(transport.other, targets))
+    return by(transport, targets), result
+
+
+def by(transport: Transport, targets: Sequence[AdminTarget]) -> tuple[AdminTarget, ...]:
+    """The same pods, reached this way."""
+    return tuple(replace(target, transport=transport.value) for target in targets)
+
+
+async def _try(channels: Sequence[PodChannel], timeout_seconds: float) -> Reach:
+    problems = await asyncio.gather(*(_problem(channel, timeout_seconds) for channel in channels))
+    silent = {channel.target.pod: why for channel, why in zip(channels, problems, strict=True) if why}
+    hints = (channel.problem.hint for channel in channels if channel.problem)
+    return Reach(answered=len(channels) - len(silent), silent=silent, hint=next(hints, ""))
+
+
+async def _problem(channel: PodChannel, timeout_seconds: float) -> str:
+    """Empty when something answered, whatever it said: what is wrong with an answer is for the check of the Admin port."""
+    try:
+        await channel.check_paused(timeout_seconds, wait_for_ready=True)
+    except ValueError:
+        return ""
+    except grpc.aio.AioRpcError as error:
+        match error.code():
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return channel.problem.message if channel.problem else f"no answer within {timeout_seconds:g} s"
+            case grpc.StatusCode.UNAVAILABLE:
+                return channel.explain(error)
+    return ""
