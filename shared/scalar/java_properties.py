@@ -1,33 +1,79 @@
-"""Reads the text form of java.util.Properties. Source: the documentation of `Properties.load(Reader)`, Java SE."""
+"""Reads the text form of java.util.Properties, and changes one value in it without touching another byte. Source: the
+documentation of `Properties.load(Reader)` and `Properties.store(Writer)`, Java SE."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 _WHITE = " \t\f"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_ESCAPED = {"\\": "\\\\"} | {character: f"\\{letter}" for letter, character in _ESCAPES.items()}
 _SEPARATORS = "=:"
 
 
-def parse_properties(text: str) -> dict[str, str]:
-    """Keys and values; of a key that occurs twice the last value wins.
+class Entry(NamedTuple):
+    """One property as it is written. `raw` is its value with the escapes, put together from all of its lines; it stands in
+    `text[start:end]`, where `end` is the end of the last of these lines. `is_bare`: there is nothing after the key, not even a
+    separator."""
+
+    key: str
+    raw: str
+    start: int
+    end: int
+    is_bare: bool
+
+
+class _LogicalLine(NamedTuple):
+    """`offsets[i]` is where character i of `line` stands in the text."""
+
+    line: str
+    offsets: list[int]
+    end: int
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """Every property in the order of the text. Of a key that occurs twice the last one counts.
 
     Raises:
         ValueError: a \\u that is not followed by four hexadecimal digits; the message names the line's key.
     """
-    found = {}
-    for line in _logical_lines(text):
-        end = _end_of_key(line)
-        rest = line[end:].lstrip(_WHITE)
-        if rest[:1] and rest[0] in _SEPARATORS:
-            rest = rest[1:].lstrip(_WHITE)
+    for line, offsets, end in _logical_lines(text):
+        key_end = _end_of_key(line)
+        value = _skip_white(line, key_end)
+        if line[value : value + 1] and line[value] in _SEPARATORS:
+            value = _skip_white(line, value + 1)
         try:
-            found[unescape(line[:end])] = unescape(rest)
+            key = unescape(line[:key_end])
+            unescape(line[value:])
         except ValueError as error:
-            raise ValueError(f"property {line[:end]!r}: {error}") from error
-    return found
+            raise ValueError(f"property {line[:key_end]!r}: {error}") from error
+        start = offsets[value] if value < len(line) else offsets[-1] + 1
+        yield Entry(key, line[value:], start, end, key_end == len(line))
+
+
+def rewrite_property(text: str, key: str, raw: str) -> str:
+    """The text with the value of `key` replaced by `raw`, which is escaped already; every other byte stays as it is.
+
+    Of a key that occurs twice the last one is changed: it is the one that counts.
+
+    Raises:
+        KeyError: there is no such property.
+        ValueError: not a properties file.
+    """
+    found = [entry for entry in entries(text) if entry.key == key]
+    if not found:
+        raise KeyError(key)
+    entry = found[-1]
+    return f"{text[: entry.start]}{'=' if entry.is_bare else ''}{raw}{text[entry.end :]}"
+
+
+def escape_value(value: str) -> str:
+    """The value as it stands in a properties file, in ASCII: right for readers of every character set."""
+    escaped = "".join(_escaped_character(character) for character in value)
+    return f"\\{escaped}" if escaped.startswith(" ") else escaped
 
 
 def unescape(text: str) -> str:
@@ -63,25 +109,47 @@ def _code_unit(digits: str) -> str:
     return chr(int(digits, 16))
 
 
-def _logical_lines(text: str) -> Iterator[str]:
+def _escaped_character(character: str) -> str:
+    if character in _ESCAPED:
+        return _ESCAPED[character]
+    if " " <= character <= "~":
+        return character
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02X}{units[at + 1]:02X}" for at in range(0, len(units), 2))
+
+
+def _logical_lines(text: str) -> Iterator[_LogicalLine]:
     """Lines without comments, blank lines and leading white space; after a backslash at its end a line goes on in the next."""
-    parts: list[str] = []
-    for raw in _LINE_END.split(text):
-        line = raw.lstrip(_WHITE)
-        if not parts and (not line or line[0] in "#!"):
+    offsets: list[int] = []
+    is_continued, value_end = False, 0
+    for start, end in _lines(text):
+        first = start + _skip_white(text[start:end], 0)
+        if not is_continued and (first == end or text[first] in "#!"):
             continue
-        trailing_backslashes = len(line) - len(line.rstrip("\\"))
-        if trailing_backslashes % 2:
-            parts.append(line[:-1])
-            continue
-        yield from _unless_empty("".join([*parts, line]))
-        parts = []
-    yield from _unless_empty("".join(parts))
+        if first < end or not is_continued:
+            value_end = end  # a blank line that only ends a continuation is not part of the value
+        line = text[first:end]
+        is_continued = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+        offsets += range(first, end - 1 if is_continued else end)
+        if not is_continued or end == len(text):
+            if offsets:
+                yield _LogicalLine("".join(text[at] for at in offsets), offsets, value_end)
+            offsets = []
 
 
-def _unless_empty(line: str) -> Iterator[str]:
-    if line:
-        yield line
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Where each line begins and ends, its terminator left out."""
+    start = 0
+    for terminator in _LINE_END.finditer(text):
+        yield start, terminator.start()
+        start = terminator.end()
+    yield start, len(text)
+
+
+def _skip_white(line: str, position: int) -> int:
+    while position < len(line) and line[position] in _WHITE:
+        position += 1
+    return position
 
 
 def _end_of_key(line: str) -> int:

@@ -22,6 +22,14 @@ class MountedProperties(NamedTuple):
     source: str
 
 
+class PropertiesPlace(NamedTuple):
+    """Where a Deployment's properties stand, and the container whose environment its placeholders refer to."""
+
+    config_map: str
+    key: str
+    container: Mapping[str, Any]
+
+
 class _Mount(NamedTuple):
     container: Mapping[str, Any]
     volume: str
@@ -36,9 +44,7 @@ def read_mounted_properties(reader: ClusterReader, deployment: KubernetesObject,
         Unreachable, Throttled, Forbidden: the cluster.
     """
     name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
-    pod = deployment["spec"]["template"]["spec"]
-    mount = _find_mount(name, pod, product)
-    config_map, key = _config_map_of(name, pod, mount)
+    config_map, key, container = find_properties(deployment, product)
     source = f"ConfigMap {config_map}, key {key}"
     found = reader.get("configmaps", namespace, config_map)
     if found is None:
@@ -53,10 +59,22 @@ def read_mounted_properties(reader: ClusterReader, deployment: KubernetesObject,
             hint="Bring the Deployment and its ConfigMap together with helm upgrade.",
         )
     try:
-        properties = Properties(data[key], ContainerEnvironment(reader, namespace, mount.container))
+        properties = Properties(data[key], ContainerEnvironment(reader, namespace, container))
     except ValueError as error:
         raise NotReady(f"{source} in namespace {namespace} is not a properties file: {error}.", hint="Correct it.") from error
     return MountedProperties(properties, source)
+
+
+def find_properties(deployment: KubernetesObject, product: Product) -> PropertiesPlace:
+    """Where the Deployment's containers mount the properties of `product` from, by `subPath`.
+
+    Raises:
+        NotReady: no such mount, or more than one that could be it; it is not of a ConfigMap.
+    """
+    name, pod = deployment["metadata"]["name"], deployment["spec"]["template"]["spec"]
+    mount = _find_mount(name, pod, product)
+    config_map, key = _config_map_of(name, pod, mount)
+    return PropertiesPlace(config_map, key, mount.container)
 
 
 def _find_mount(deployment: str, pod: Mapping[str, Any], product: Product) -> _Mount:

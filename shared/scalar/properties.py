@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.model.errors import NotReady
 from shared.model.storage import ReleaseStorage, Storage
-from shared.scalar.java_properties import parse_properties
+from shared.scalar.java_properties import entries
 from shared.scalar.placeholders import resolve
 
 PREFIX = "scalar.db."
@@ -34,7 +34,7 @@ class Properties(Mapping[str, str]):
 
     def __init__(self, text: str, environment: Mapping[str, str]) -> None:
         """Raises ValueError: not a properties file."""
-        self._raw = parse_properties(text)
+        self._raw = {entry.key: entry.raw for entry in entries(text)}
         self._environment = environment
 
     def __getitem__(self, key: str) -> str:

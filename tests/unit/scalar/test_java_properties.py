@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.scalar.java_properties import parse_properties, unescape
+from shared.scalar.java_properties import entries, unescape
+
+
+def parse_properties(text):
+    return {entry.key: unescape(entry.raw) for entry in entries(text)}
 
 
 @pytest.mark.parametrize(
