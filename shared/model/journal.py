@@ -10,7 +10,7 @@ from shared.model.times import Instant
 
 
 class JournalRelease(Value):
-    """One release of the entry, in the order in which its pods are paused."""
+    """One release of the entry. All releases of a `stage` are paused at once; stage 0 is the first (see `pause_order`)."""
 
     key: str
     cluster: Cluster
@@ -18,6 +18,7 @@ class JournalRelease(Value):
     helm_release: str
     product: str
     targets: tuple[AdminTarget, ...]
+    stage: int = 0
 
 
 class PauseJournal(Value):
@@ -42,8 +43,21 @@ class PauseJournal(Value):
         return self.closed_at is None
 
     @property
-    def to_resume(self) -> tuple[AdminTarget, ...]:
-        """In the opposite order of the pause."""
+    def pause_stages(self) -> tuple[tuple[AdminTarget, ...], ...]:
+        """The pods stage by stage, in the order in which the stages are paused."""
+        numbers = sorted({release.stage for release in self.releases})
         return tuple(
-            target for release in reversed(self.releases) for target in release.targets if target.pod not in self.not_ours
+            tuple(target for release in self.releases if release.stage == number for target in release.targets)
+            for number in numbers
         )
+
+    @property
+    def resume_stages(self) -> tuple[tuple[AdminTarget, ...], ...]:
+        """The pods that are ours to resume, stage by stage, in the opposite order of the pause."""
+        ours = (tuple(target for target in stage if target.pod not in self.not_ours) for stage in reversed(self.pause_stages))
+        return tuple(stage for stage in ours if stage)
+
+    @property
+    def to_resume(self) -> tuple[AdminTarget, ...]:
+        """All of `resume_stages`, in that order."""
+        return tuple(target for stage in self.resume_stages for target in stage)

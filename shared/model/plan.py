@@ -51,16 +51,44 @@ class AdminTls(Value):
     server_name: str = ""
 
 
-class Release(Value):
-    """One Helm release of a Scalar product.
+class TlsSettings(Value):
+    """What the plan says about TLS on the Admin ports of a release; what it leaves out is found in the release itself.
 
-    `admin_port` overrides what is found by the release's properties and Services; None means: find out.
+    `enabled` None: as the product's own TLS property says. The trusted certificates come from one of `ca_pem`, `ca_secret` and
+    `ca_config_map`; the latter two are `name/key` in the release's namespace. `server_name` as in `AdminTls`.
+    """
+
+    enabled: bool | None = None
+    ca_pem: str = ""
+    ca_secret: str = ""
+    ca_config_map: str = ""
+    server_name: str = ""
+
+
+class Release(Value):
+    """What is paused: one Helm release of a Scalar product. Or, where `selector` is set, a participant: something else that
+    writes through ScalarDB and speaks Scalar Admin, such as an application with the embedded library.
+
+    `admin_port` overrides what is found by the release's properties and Services; None means: find out. `selector` are the
+    labels of a participant's pods, as `key=value,key=value`; then `helm_release` is only the name that the plan gives it.
     """
 
     cluster: Cluster
     namespace: str
     helm_release: str
     admin_port: int | None = None
+    selector: str = ""
+    tls: TlsSettings = TlsSettings()
+
+    @property
+    def is_participant(self) -> bool:
+        return bool(self.selector)
+
+    @property
+    def selector_labels(self) -> dict[str, str]:
+        """What a participant's pods carry."""
+        pairs = (item.partition("=") for item in self.selector.split(",") if item)
+        return {key: value for key, _, value in pairs}
 
     @property
     def key(self) -> str:
@@ -131,9 +159,12 @@ class Retention(Value):
 
 
 class Plan(Value):
+    """`two_phase_commit`: transactions run through several of the releases. No properties file shows it; the owner says so."""
+
     name: str
     releases: tuple[Release, ...]
     databases: tuple[Database, ...]
+    two_phase_commit: bool = False
     pause: PauseSettings = PauseSettings()
     backup: BackupSettings = BackupSettings()
     schedule: Schedule | None = None

@@ -14,6 +14,9 @@ from shared.model.plan import AdminTls, Cluster, Release
 from shared.model.records import Value
 from shared.model.times import Instant
 
+MOST_NAMED = 10
+"""Objects named in one sentence."""
+
 
 class ContainerState(Value):
     """One container of a pod, init containers included. A restart changes `id`, `restarts` and `started_at`."""
@@ -86,11 +89,15 @@ class AdminTarget(Value):
 
 
 class ReleaseSnapshot(Value):
-    """A release at one moment. `resource_version` is that of the pod list, from which a watch can go on."""
+    """A release at one moment. `resource_version` is that of the pod list, from which a watch can go on.
+
+    `deployment` is None for a participant whose pods no Deployment controls: a StatefulSet's, or pods on their own. The pods'
+    states tell every change alone, a StatefulSet's revision included.
+    """
 
     release: Release
     product: str
-    deployment: DeploymentState
+    deployment: DeploymentState | None
     pods: tuple[PodState, ...]
     targets: tuple[AdminTarget, ...]
     resource_version: str
@@ -136,7 +143,10 @@ def unfit(snapshot: ReleaseSnapshot) -> tuple[PodChange, ...]:
         for code, text in _unfit_pod(pod)
     ]
     if not snapshot.pods:
-        found.append(PodChange(code="no-pods", detail=f"{where}: Deployment {deployment.name} has no pods"))
+        of = f"Deployment {deployment.name}" if deployment else "the participant"
+        found.append(PodChange(code="no-pods", detail=f"{where}: {of} has no pods"))
+    if deployment is None:
+        return tuple(found)
     if deployment.observed_generation != deployment.generation or deployment.updated_replicas != deployment.replicas:
         found.append(PodChange(code="rollout", detail=f"{where}: Deployment {deployment.name} is being rolled out"))
     elif len(snapshot.pods) != deployment.replicas:
@@ -162,22 +172,52 @@ def _unfit_pod(pod: PodState) -> Iterable[tuple[str, str]]:
         yield "pod-without-address", "has no IP address"
 
 
-def compare(before: ReleaseSnapshot, after: ReleaseSnapshot) -> tuple[PodChange, ...]:
-    """What changed between two snapshots of one release in a way that voids a window."""
+def compare(before: ReleaseSnapshot, after: ReleaseSnapshot, *, strict: bool = False) -> tuple[PodChange, ...]:
+    """What changed between two snapshots of one release in a way that voids a window. With `strict`, any write to a pod or to
+    the Deployment does, as in the vendor's tool Scalar Admin for Kubernetes."""
     where = before.release.key
     old, new = {pod.name: pod for pod in before.pods}, {pod.name: pod for pod in after.pods}
     found = [PodChange(code="pod-removed", detail=f"{where}: pod {name} is gone") for name in sorted(old.keys() - new.keys())]
     found += [PodChange(code="pod-added", detail=f"{where}: pod {name} is new") for name in sorted(new.keys() - old.keys())]
     for name in sorted(old.keys() & new.keys()):
         found += _compare_pod(where, old[name], new[name])
-    one, two = before.deployment, after.deployment
-    if one.uid != two.uid:
-        found.append(PodChange(code="deployment-replaced", detail=f"{where}: Deployment {one.name} was made anew"))
-    elif one.spec_digest != two.spec_digest:
-        found.append(PodChange(code="deployment-changed", detail=f"{where}: the spec of Deployment {one.name} changed"))
-    elif two.observed_generation != two.generation:
-        found.append(PodChange(code="rollout", detail=f"{where}: Deployment {two.name} has a change not yet rolled out"))
+    found += _compare_deployment(where, before.deployment, after.deployment)
+    if strict and not found:
+        written = _written_to(before, after)
+        found += [PodChange(code="resource-version", detail=f"{where}: {what} was written to") for what in written]
     return tuple(found)
+
+
+def benign_changes(before: ReleaseSnapshot, after: ReleaseSnapshot) -> tuple[str, ...]:
+    """What differs between two snapshots although `compare` finds no change, as sentences: noted, never silent."""
+    written = _written_to(before, after)
+    if not written:
+        return ()
+    named = ", ".join(written[:MOST_NAMED])
+    if len(written) > MOST_NAMED:
+        named += f" and {len(written) - MOST_NAMED} more"
+    where = before.release.key
+    return (f"{where}: written to during the window, as by an annotation or a readiness flap; same processes: {named}.",)
+
+
+def _written_to(before: ReleaseSnapshot, after: ReleaseSnapshot) -> list[str]:
+    """The Deployment and the pods of both snapshots whose resourceVersions differ."""
+    one, two = before.deployment, after.deployment
+    found = [f"Deployment {one.name}"] if one and two and one.resource_version != two.resource_version else []
+    old = {pod.name: pod.resource_version for pod in before.pods}
+    return found + [f"pod {pod.name}" for pod in after.pods if old.get(pod.name, pod.resource_version) != pod.resource_version]
+
+
+def _compare_deployment(where: str, one: DeploymentState | None, two: DeploymentState | None) -> list[PodChange]:
+    if one is None:
+        return []  # the pods tell whether another workload has taken over
+    if two is None or one.uid != two.uid:
+        return [PodChange(code="deployment-replaced", detail=f"{where}: Deployment {one.name} was made anew")]
+    if one.spec_digest != two.spec_digest:
+        return [PodChange(code="deployment-changed", detail=f"{where}: the spec of Deployment {one.name} changed")]
+    if two.observed_generation != two.generation:
+        return [PodChange(code="rollout", detail=f"{where}: Deployment {two.name} has a change not yet rolled out")]
+    return []
 
 
 def _compare_pod(where: str, old: PodState, new: PodState) -> list[PodChange]:

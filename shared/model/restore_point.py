@@ -58,7 +58,8 @@ class PauseWindow(Value):
 class RestorePoint(Value):
     """`id` is that of its run. `at` is a whole second in UTC, None only for an invalid point.
 
-    `evidence` names the documents in the catalog that prove the claim; `points show -o json` puts them in.
+    The evidence behind it is kept beside the run's record; `points show -o json` puts it in. `notes` are sentences about
+    what was seen during the window and does not speak against the point.
     """
 
     id: str
@@ -73,6 +74,7 @@ class RestorePoint(Value):
     databases: Mapping[str, DatabaseProtection] = {}
     available_at: Instant | None = None
     cause: Cause | None = None
+    notes: tuple[str, ...] = ()
 
     def advanced_to(self, phase: PointPhase, at: Instant) -> RestorePoint:
         """The point in its next phase; the same point if it is there already.

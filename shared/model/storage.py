@@ -24,12 +24,16 @@ class Storage(Value):
 
 
 class ReleaseStorage(Value):
-    """What the properties of one release say. `source` names the ConfigMap and key they were read from."""
+    """What the properties of one release say. `source` names the ConfigMap and key they were read from.
+
+    `is_audited`: a ScalarDL Ledger that works together with an Auditor.
+    """
 
     release: str
     source: str
     storages: tuple[Storage, ...]
     default_storage: str = "default"
+    is_audited: bool = False
 
     @property
     def is_multi_storage(self) -> bool:

@@ -16,6 +16,7 @@ from shared.model.plan import Cluster, DynamoDb, EksCluster, Plan, Release
 from shared.model.plan_document.problems import describe_problems
 from shared.model.plan_document.sections import EXAMPLE, PlanDocument, plan_schema
 from shared.model.plan_document.yaml_text import load_mapping
+from shared.model.records import to_record
 
 __all__ = ["EXAMPLE", "parse_plan", "plan_document", "plan_schema"]
 
@@ -43,8 +44,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as its owner would write it, every default spelled out; `parse_plan` gives the same plan back."""
     document: dict[str, Any] = {
         "name": plan.name,
-        "releases": [_write_release(release) for release in plan.releases],
+        "releases": [_write_release(release) for release in plan.releases if not release.is_participant],
+        "participants": [_write_release(release) for release in plan.releases if release.is_participant],
         "databases": [_write_database(database) for database in plan.databases],
+        "two_phase_commit": plan.two_phase_commit,
         "pause": {
             "hold": format_duration(plan.pause.hold_seconds),
             "drain": format_duration(plan.pause.drain_seconds),
@@ -56,6 +59,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         },
         "backup": {"kept_copy": plan.backup.kept_copy},
     }
+    if not document["participants"]:
+        del document["participants"]
     if plan.schedule:
         document["schedule"] = {"cron": plan.schedule.cron, "timezone": plan.schedule.timezone}
     document["retention"] = {"keep_days": plan.retention.keep_days, "keep_at_least": plan.retention.keep_at_least}
@@ -64,11 +69,17 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def _write_release(release: Release) -> dict[str, Any]:
     written: dict[str, Any] = {
+        "name" if release.is_participant else "helm_release": release.helm_release,
         "cluster": _write_cluster(release.cluster),
         "namespace": release.namespace,
-        "helm_release": release.helm_release,
     }
-    return written if release.admin_port is None else written | {"admin_port": release.admin_port}
+    if release.is_participant:
+        written["selector"] = release.selector
+    if release.admin_port is not None:
+        written["admin_port"] = release.admin_port
+    if tls := to_record(release.tls):
+        written["tls"] = tls  # its keys are the document's, and defaults are left out
+    return written
 
 
 def _write_cluster(cluster: Cluster) -> dict[str, str]:

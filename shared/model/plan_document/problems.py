@@ -13,11 +13,7 @@ from shared.model.durations import format_duration
 
 Location = tuple[int | str, ...]
 
-_NOT_YET = {
-    "aks": "AKS clusters are not supported yet; releases on EKS are",
-    "resource_group": "AKS clusters are not supported yet; releases on EKS are",
-}
-"""Keys that the product's documents speak of and this release cannot do: never accepted in silence."""
+# Kinds that the product's documents speak of and this release cannot do: never accepted in silence.
 _DATABASES_NOT_YET = (
     "cosmos",
     "cosmosdb",
@@ -70,7 +66,7 @@ def _not_yet(location: Location) -> str:
     key = str(location[-1])
     if location[0] == "databases" and len(location) == 3 and key in _DATABASES_NOT_YET:
         return f"databases of kind {key} are not supported yet; dynamodb is"
-    return _NOT_YET.get(key, "")
+    return ""
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from shared.model.cron import check_cron
-from shared.model.durations import PATTERN, format_duration, parse_duration
-from shared.model.plan import BackupSettings, DynamoDb, EksCluster, PauseSettings, Plan, Release, Retention, Schedule
+from shared.model.durations import format_duration
+from shared.model.plan import BackupSettings, DynamoDb, PauseSettings, Plan, Retention, Schedule
+from shared.model.plan_document.release_sections import ParticipantSection, ReleaseSection
+from shared.model.plan_document.section import Region, Seconds, Section, refuse_duplicates
 
 RESUME_ALLOWANCE_SECONDS = 15.0
 """What a window needs beyond hold and drain: the calls themselves, the CheckPaused samples, the resume and its proof."""
@@ -48,51 +40,11 @@ def _time_zone(name: str) -> str:
     return name
 
 
-Seconds = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PATTERN}, {"type": "number", "minimum": 0}]}),
-]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$")]
 Cron = Annotated[str, AfterValidator(check_cron)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-
-class ClusterSection(_Section):
-    """The Kubernetes cluster that a release runs in."""
-
-    eks: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$", examples=["prod-tokyo"])]
-    """Name of the Amazon EKS cluster."""
-    region: Annotated[Region, Field(examples=["ap-northeast-1"])]
-    """AWS region of the cluster."""
-
-
-class ReleaseSection(_Section):
-    """One Helm release of ScalarDB Cluster, ScalarDB Server, ScalarDL Ledger or ScalarDL Auditor."""
-
-    cluster: Annotated[ClusterSection, Field(examples=[{"eks": "prod-tokyo", "region": "ap-northeast-1"}])]
-    """Where the release runs."""
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["scalar"])]
-    """Kubernetes namespace of the release."""
-    helm_release: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,51}[a-z0-9])?$", examples=["orders"])]
-    """Name of the Helm release, as `helm list` shows it."""
-    admin_port: Annotated[int | None, Field(ge=1, le=65535, examples=[60053])] = None
-    """Port of the Scalar Admin interface. Left out, it is found by the release's properties and Service."""
-
-    def to_release(self) -> Release:
-        return Release(
-            cluster=EksCluster(name=self.cluster.eks, region=self.cluster.region),
-            namespace=self.namespace,
-            helm_release=self.helm_release,
-            admin_port=self.admin_port,
-        )
-
-
-class DynamoDbSection(_Section):
+class DynamoDbSection(Section):
     """The DynamoDB tables of the plan's releases in one region, found by themselves: Coordinator and metadata included."""
 
     region: Annotated[Region, Field(examples=["ap-northeast-1"])]
@@ -106,11 +58,11 @@ class DynamoDbSection(_Section):
     @field_validator("tables")
     @classmethod
     def _refuse_duplicates(cls, tables: tuple[str, ...]) -> tuple[str, ...]:
-        _refuse_duplicates("table", tables)
+        refuse_duplicates("table", tables)
         return tables
 
 
-class DatabaseSection(_Section):
+class DatabaseSection(Section):
     """One database of the plan, under the name of its kind."""
 
     dynamodb: Annotated[DynamoDbSection, Field(examples=[{"region": "ap-northeast-1"}])]
@@ -120,7 +72,7 @@ class DatabaseSection(_Section):
         return DynamoDb(region=self.dynamodb.region, tables=self.dynamodb.tables)
 
 
-class PauseSection(_Section):
+class PauseSection(Section):
     """How the pods are paused. hold + drain + 15 s may not be more than max_pause."""
 
     hold: Annotated[Seconds, Field(ge=1, examples=["10s"])] = PauseSettings().hold_seconds
@@ -163,14 +115,14 @@ class PauseSection(_Section):
         )
 
 
-class BackupSection(_Section):
+class BackupSection(Section):
     """How the restore point is kept."""
 
     kept_copy: Annotated[bool, Field(examples=[True])] = BackupSettings().kept_copy
     """DynamoDB: keep an on-demand backup of the restore point that outlives the point-in-time recovery window."""
 
 
-class ScheduleSection(_Section):
+class ScheduleSection(Section):
     """When backups run by themselves."""
 
     cron: Annotated[Cron, Field(examples=["0 3 * * *"])]
@@ -179,7 +131,7 @@ class ScheduleSection(_Section):
     """IANA time zone. The wall-clock time of this zone is kept when its clocks change."""
 
 
-class RetentionSection(_Section):
+class RetentionSection(Section):
     """How long restore points are kept."""
 
     keep_days: Annotated[int, Field(ge=1, examples=[35])] = Retention().keep_days
@@ -188,7 +140,7 @@ class RetentionSection(_Section):
     """The newest good points that never expire, however old they are."""
 
 
-class PlanDocument(_Section):
+class PlanDocument(Section):
     """What is backed up together, and how."""
 
     model_config = ConfigDict(title="scalar-backup plan", json_schema_extra={"examples": [EXAMPLE]})
@@ -197,8 +149,28 @@ class PlanDocument(_Section):
     """Name of the plan: lower-case letters, digits and hyphens, at most 40."""
     releases: Annotated[tuple[ReleaseSection, ...], Field(strict=False, min_length=1, examples=[EXAMPLE["releases"]])]
     """The Helm releases that are paused together."""
+    participants: Annotated[
+        tuple[ParticipantSection, ...],
+        Field(
+            strict=False,
+            examples=[
+                [
+                    {
+                        "name": "orders-api",
+                        "cluster": EXAMPLE["releases"][0]["cluster"],
+                        "namespace": "scalar",
+                        "selector": "app=orders-api",
+                        "admin_port": 60053,
+                    }
+                ]
+            ],
+        ),
+    ] = ()
+    """What else is paused together with them, because it writes through ScalarDB too."""
     databases: Annotated[tuple[DatabaseSection, ...], Field(strict=False, min_length=1, examples=[EXAMPLE["databases"]])]
     """The databases that get one common restore point."""
+    two_phase_commit: Annotated[bool, Field(examples=[False])] = False
+    """Transactions run through several of the releases. No properties file shows it; with it, a pause is always needed."""
     pause: Annotated[PauseSection, Field(examples=[EXAMPLE["pause"]])] = PauseSection()
     """How the pods are paused."""
     backup: Annotated[BackupSection, Field(examples=[EXAMPLE["backup"]])] = BackupSection()
@@ -211,33 +183,37 @@ class PlanDocument(_Section):
     @field_validator("releases")
     @classmethod
     def _refuse_duplicate_releases(cls, releases: tuple[ReleaseSection, ...]) -> tuple[ReleaseSection, ...]:
-        _refuse_duplicates(
-            "release", [f"{item.cluster.region}/{item.cluster.eks}/{item.namespace}/{item.helm_release}" for item in releases]
-        )
+        refuse_duplicates("release", [item.to_release().key for item in releases])
         return releases
+
+    @field_validator("participants")
+    @classmethod
+    def _refuse_duplicate_participants(
+        cls, participants: tuple[ParticipantSection, ...], info: ValidationInfo
+    ) -> tuple[ParticipantSection, ...]:
+        """Beside the releases too: the name is part of the key by which both are known."""
+        releases: tuple[ReleaseSection, ...] = info.data.get("releases", ())
+        named: tuple[ReleaseSection | ParticipantSection, ...] = (*releases, *participants)
+        refuse_duplicates("release or participant", [item.to_release().key for item in named])
+        return participants
 
     @field_validator("databases")
     @classmethod
     def _refuse_duplicate_databases(cls, databases: tuple[DatabaseSection, ...]) -> tuple[DatabaseSection, ...]:
-        _refuse_duplicates("database", [item.to_database().key for item in databases])
+        refuse_duplicates("database", [item.to_database().key for item in databases])
         return databases
 
     def to_plan(self) -> Plan:
         return Plan(
             name=self.name,
-            releases=tuple(release.to_release() for release in self.releases),
+            releases=tuple(item.to_release() for item in (*self.releases, *self.participants)),
             databases=tuple(database.to_database() for database in self.databases),
+            two_phase_commit=self.two_phase_commit,
             pause=self.pause.to_settings(),
             backup=BackupSettings(kept_copy=self.backup.kept_copy),
             schedule=Schedule(cron=self.schedule.cron, timezone=self.schedule.timezone) if self.schedule else None,
             retention=Retention(keep_days=self.retention.keep_days, keep_at_least=self.retention.keep_at_least),
         )
-
-
-def _refuse_duplicates(what: str, keys: Sequence[str]) -> None:
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"{what} named more than once: {', '.join(twice)}")
 
 
 def plan_schema() -> dict[str, Any]:

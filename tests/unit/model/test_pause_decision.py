@@ -9,6 +9,7 @@ import pytest
 from shared.model.pause_decision import decide_pause
 from shared.model.plan import DynamoDb, EksCluster, Plan, Release
 from shared.model.records import Value
+from shared.model.storage import ReleaseStorage, Storage
 
 
 class RelationalDatabase(Value, frozen=True, kw_only=True):
@@ -44,3 +45,32 @@ def test_the_first_rule_that_applies_decides_and_says_why(
 def test_the_reason_for_a_pause_does_not_blame_a_relational_database() -> None:
     decision = decide_pause(Plan(name="orders-prod", releases=(), databases=(AURORA, DYNAMODB)))  # type: ignore[arg-type]
     assert "aurora" not in decision.reason
+
+
+def storage_of(*names: str, is_audited: bool = False) -> ReleaseStorage:
+    storages = tuple(Storage(name=name, kind="jdbc", contact_point="jdbc:…") for name in names)
+    return ReleaseStorage(release="prod/scalar/ledger", source="ConfigMap", storages=storages, is_audited=is_audited)
+
+
+RELATIONAL = Plan(name="orders-prod", releases=(), databases=(AURORA,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("products", "storages", "rule"),
+    [
+        (("ledger", "auditor"), (), "auditor"),
+        (("ledger",), (storage_of("default", is_audited=True),), "auditor"),
+        (("scalardb-cluster",), (storage_of("a", "b"),), "multi-storage"),
+        (("scalardb-cluster",), (storage_of("default"),), "single-relational"),
+    ],
+)
+def test_what_was_found_in_the_clusters_can_ask_for_a_pause_of_a_single_relational_database(
+    products: tuple[str, ...], storages: tuple[ReleaseStorage, ...], rule: str
+) -> None:
+    decision = decide_pause(RELATIONAL, products, storages)
+    assert (decision.rule, decision.needed) == (rule, rule != "single-relational")
+
+
+def test_two_phase_commit_has_to_be_said_and_then_asks_for_a_pause() -> None:
+    plan = Plan(name="orders-prod", releases=(), databases=(AURORA,), two_phase_commit=True)  # type: ignore[arg-type]
+    assert decide_pause(plan).rule == "two-phase-commit"

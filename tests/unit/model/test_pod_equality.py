@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.model.plan import EksCluster, Release
 from shared.model.pods import (
+    MOST_NAMED,
     ContainerState,
     DeploymentState,
     PodEvent,
@@ -18,6 +19,7 @@ from shared.model.pods import (
     PodState,
     ReleaseSnapshot,
     WatchReport,
+    benign_changes,
     compare,
     judge_events,
     unfit,
@@ -230,3 +232,30 @@ def test_a_deployment_that_is_not_at_rest_is_unfit(code: str, changes: dict[str,
 def test_a_release_without_pods_is_unfit() -> None:
     empty = replace(snapshot(), pods=(), deployment=deployment(replicas=0, updated_replicas=0))
     assert codes(unfit(empty)) == ["no-pods"]
+
+
+def test_what_was_written_to_without_a_change_is_noted_and_never_silent() -> None:
+    after = snapshot(pod(0), pod(1, resource_version="999"), pod(2), of=deployment(resource_version="91"))
+    (note,) = benign_changes(snapshot(), after)
+    assert note.endswith(f"same processes: Deployment {deployment().name}, pod {pod(1).name}.")
+    assert benign_changes(snapshot(), snapshot()) == ()
+
+
+def test_a_note_about_a_thousand_pods_names_ten() -> None:
+    pods = [pod(number) for number in range(1000)]
+    (note,) = benign_changes(snapshot(*pods), snapshot(*(pod(number, resource_version="new") for number in range(1000))))
+    assert note.endswith(f"and {1000 - MOST_NAMED} more.")
+
+
+def test_in_strict_mode_every_write_is_a_change() -> None:
+    after = snapshot(pod(0), pod(1, resource_version="999"), pod(2))
+    assert compare(snapshot(), after) == ()
+    assert codes(compare(snapshot(), after, strict=True)) == ["resource-version"]
+    assert compare(snapshot(), snapshot(), strict=True) == ()
+
+
+def test_pods_without_a_deployment_are_compared_alone() -> None:
+    alone = replace(snapshot(), deployment=None)
+    assert unfit(alone) == ()
+    assert compare(alone, alone) == ()
+    assert codes(compare(alone, replace(snapshot(pod(0), pod(1)), deployment=None))) == ["pod-removed"]

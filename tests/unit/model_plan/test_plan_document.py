@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.model.errors import InvalidPlan
 from shared.model.plan import (
+    AksCluster,
     BackupSettings,
     DynamoDb,
     EksCluster,
@@ -21,10 +22,22 @@ from shared.model.plan import (
     Release,
     Retention,
     Schedule,
+    TlsSettings,
 )
 from shared.model.plan_document import EXAMPLE, parse_plan, plan_document, plan_schema
 
 MINIMAL: dict[str, Any] = {key: EXAMPLE[key] for key in ("name", "releases", "databases")}
+
+
+KEYS = ("name", "releases", "participants", "databases", "two_phase_commit", "pause", "backup", "schedule", "retention")
+PARTICIPANT: dict[str, Any] = {
+    "name": "orders-api",
+    "cluster": EXAMPLE["releases"][0]["cluster"],
+    "namespace": "scalar",
+    "selector": "app=orders-api",
+    "admin_port": 60053,
+}
+AKS = {"aks": "prod", "resource_group": "rg", "subscription": "0f8fad5b-d9cb-469f-a165-70867728950e"}
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -71,10 +84,23 @@ def test_json_is_read_like_yaml() -> None:
 names = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 regions = st.sampled_from(["ap-northeast-1", "us-gov-west-1", "eu-central-2"])
-clusters = st.builds(EksCluster, name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True), region=regions)
+clusters = st.builds(
+    EksCluster, name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True), region=regions
+) | st.builds(AksCluster, name=labels, resource_group=labels, subscription=st.uuids().map(str))
+tls_settings = st.builds(
+    TlsSettings,
+    enabled=st.none() | st.booleans(),
+    ca_secret=st.just("") | labels.map(lambda name: f"{name}/ca.crt"),
+    server_name=st.just("") | labels,
+) | st.builds(TlsSettings, ca_pem=st.just("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"))
 releases = st.builds(
-    Release, cluster=clusters, namespace=labels, helm_release=labels, admin_port=st.none() | st.integers(1, 65535)
-)
+    Release, cluster=clusters, namespace=labels, helm_release=labels, admin_port=st.none() | st.integers(1, 65535),
+    tls=tls_settings,
+)  # fmt: skip
+participants = st.builds(
+    Release, cluster=clusters, namespace=st.just("apps"), helm_release=labels, admin_port=st.integers(1, 65535),
+    selector=labels.map(lambda value: f"app.kubernetes.io/name={value}"),
+)  # fmt: skip
 tables = st.lists(st.from_regex(r"[a-zA-Z0-9_.-]{3,30}", fullmatch=True), max_size=3, unique=True).map(tuple)
 databases = st.builds(DynamoDb, region=regions, tables=tables)
 pauses = st.builds(
@@ -96,7 +122,13 @@ schedules = st.builds(
     st.builds(
         Plan,
         name=names,
-        releases=st.lists(releases, min_size=1, max_size=3, unique_by=lambda item: (item.cluster.region, item.key)).map(tuple),
+        releases=st.tuples(
+            st.lists(releases, min_size=1, max_size=3, unique_by=lambda item: item.key),
+            st.lists(participants, max_size=2, unique_by=lambda item: item.key),
+        )
+        .map(lambda both: (*both[0], *both[1]))
+        .filter(lambda items: len({item.key for item in items}) == len(items)),
+        two_phase_commit=st.booleans(),
         databases=st.lists(databases, min_size=1, max_size=3, unique_by=lambda item: item.key).map(tuple),
         pause=pauses,
         backup=st.builds(BackupSettings, kept_copy=st.booleans()),
@@ -114,7 +146,7 @@ def test_every_plan_survives_being_written_and_read(plan: Plan) -> None:
     [
         (changed(retension={}), "retension: unknown key; did you mean 'retention'?"),
         (changed(pause={"hodl": "10s"}), "pause.hodl: unknown key; did you mean 'hold'?"),
-        (changed(zebra=1), "zebra: unknown key; known here: name, releases, databases, pause, backup, schedule, retention"),
+        (changed(zebra=1), f"zebra: unknown key; known here: {', '.join(KEYS)}"),
         (
             changed(databases=[{"dynamodb": {"region": "eu-west-1", "table": ["a.b"]}}]),
             "databases[0].dynamodb.table: unknown key; did you mean 'tables'?",
@@ -157,11 +189,62 @@ def test_a_database_of_a_kind_not_built_yet_is_refused_clearly(kind: str) -> Non
     ]
 
 
-def test_an_aks_cluster_is_refused_clearly() -> None:
-    release = {"cluster": {"aks": "prod", "resource_group": "rg"}, "namespace": "scalar", "helm_release": "orders"}
-    assert {line.partition(": ")[2] for line in problems(changed(releases=[release]))} == {
-        "AKS clusters are not supported yet; releases on EKS are"
-    }
+def release_section(**changes: Any) -> dict[str, Any]:
+    return copy.deepcopy(EXAMPLE["releases"][0]) | changes
+
+
+def test_an_aks_cluster_is_named_by_its_resource_group_and_subscription() -> None:
+    plan = parse_plan(changed(releases=[release_section(cluster=AKS)]))
+    assert plan.releases[0].cluster == AksCluster(name="prod", resource_group="rg", subscription=AKS["subscription"])
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        ({"aks": "prod", "resource_group": "rg"}, "releases[0].cluster: subscription is missing beside aks and resource_group"),
+        ({"eks": "prod"}, "releases[0].cluster: region is missing beside eks"),
+        ({}, "releases[0].cluster: eks and region is missing"),
+        (AKS | {"eks": "prod"}, "releases[0].cluster: names an EKS and an AKS cluster at once"),
+        (AKS | {"subscription": "mine"}, "releases[0].cluster.subscription: 'mine' has characters or a length"),
+    ],
+)
+def test_a_cluster_that_is_named_incompletely_is_told_what_is_missing(cluster: dict[str, Any], said: str) -> None:
+    (found,) = problems(changed(releases=[release_section(cluster=cluster)]))
+    assert found.startswith(said)
+
+
+def test_a_participant_joins_the_releases_by_its_labels_and_port() -> None:
+    plan = parse_plan(changed(participants=[PARTICIPANT]))
+    assert [(item.helm_release, item.is_participant) for item in plan.releases] == [("orders", False), ("orders-api", True)]
+    assert plan.releases[1].selector_labels == {"app": "orders-api"}
+    assert plan.releases[1].admin_port == 60053
+
+
+def test_a_participant_with_the_name_of_a_release_is_refused() -> None:
+    (said,) = problems(changed(participants=[PARTICIPANT | {"name": "orders"}]))
+    assert said.startswith("participants: release or participant named more than once: ap-northeast-1/prod-tokyo/scalar/orders")
+
+
+@pytest.mark.parametrize("selector", ["app", "app in (a, b)", "app!=x", "", "app=a,", "=a"])
+def test_a_selector_that_is_more_than_equality_is_refused(selector: str) -> None:
+    (said,) = problems(changed(participants=[PARTICIPANT | {"selector": selector}]))
+    assert said.startswith("participants[0].selector: ")
+
+
+def test_a_participant_with_tls_needs_a_ca() -> None:
+    (said,) = problems(changed(participants=[PARTICIPANT | {"tls": {"enabled": True}}]))
+    assert said.startswith("participants[0]: tls needs ca_pem, ca_secret or ca_config_map")
+
+
+def test_the_ca_of_a_release_comes_from_one_place() -> None:
+    tls = {"ca_secret": "a/ca.crt", "ca_config_map": "b/ca.crt"}
+    (said,) = problems(changed(releases=[release_section(tls=tls)]))
+    assert said.startswith("releases[0].tls: ca_secret and ca_config_map are given; the CA comes from one of them")
+
+
+def test_a_secret_is_named_with_its_key() -> None:
+    (said,) = problems(changed(releases=[release_section(tls={"ca_secret": "orders-tls-cert"})]))
+    assert said.startswith("releases[0].tls.ca_secret: 'orders-tls-cert' has characters or a length that are not allowed here")
 
 
 def test_a_transport_that_does_not_exist_is_answered_with_those_that_do() -> None:
