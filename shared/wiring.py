@@ -12,6 +12,8 @@ from shared.system_clock import SystemClock
 if TYPE_CHECKING:
     from shared.clusters.api import KubernetesApi
     from shared.clusters.eks import EksClusters
+    from shared.clusters.port_forward import PortForwards
+    from shared.scalar.port_forward import PortForward
     from shared.steps.ports import Admin, Catalog, DatabaseAccess, Releases, Signals
 
 
@@ -42,7 +44,7 @@ class AwsRooms:
     def admin(self) -> Admin:
         from shared.scalar.admin import AdminClient
 
-        return AdminClient(self.clock)
+        return AdminClient(self.clock, open_forward=self._open_forward)
 
     @cached_property
     def signals(self) -> Signals:
@@ -59,6 +61,16 @@ class AwsRooms:
         from shared.databases.dynamodb import DynamoDbAccess
 
         return {"DynamoDb": DynamoDbAccess(self._session, self.clock)}
+
+    async def _open_forward(self, cluster: Cluster, namespace: str, pod: str, port: int) -> PortForward:
+        return await self._port_forwards.open(cluster, namespace, pod, port)
+
+    @cached_property
+    def _port_forwards(self) -> PortForwards:
+        """Made on the event loop of the first forward, and only where pods cannot be reached directly."""
+        from shared.clusters.port_forward import PortForwards
+
+        return PortForwards(self._open_cluster)
 
     def _open_cluster(self, cluster: Cluster) -> KubernetesApi:
         """Called at each use: that is what notices a cluster that was made anew."""

@@ -32,7 +32,7 @@ ROOMS = {
 }
 """Which rooms of `shared` each function has. The versions of what they need are those of pyproject.toml."""
 LIBRARIES_OF_EVERY = ("aws-lambda-powertools", "msgspec")
-LIBRARIES_OF_ROOM = {"clusters": ("kubernetes",), "scalar": ("grpcio",)}
+LIBRARIES_OF_ROOM = {"clusters": ("kubernetes", "websockets"), "scalar": ("grpcio",)}
 PRODUCT_IN_EVERY = ("__init__.py", "model", "steps", "system_clock.py", "wiring.py")
 
 IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from shared.clusters.access import Access
 from shared.clusters.connection import Answer, Connection, Request, TokenSource
 from shared.clusters.patches import JSON_PATCH, Patch, guarded, last_writer
 from shared.clusters.refusals import NOT_KUBERNETES_HINT, Refusal, cut, error_for, refusal_of
@@ -51,6 +52,7 @@ class KubernetesApi:
         """`name` is how messages call the cluster; `sign_in_hint` says what to do when it refuses the token."""
         self._connection = Connection(endpoint, ca_pem, tokens, name=name, sleep=sleep)
         self._sign_in_hint = sign_in_hint
+        self.access = Access(endpoint.rstrip("/"), ca_pem, tokens, name, sign_in_hint)
 
     @property
     def endpoint_failed(self) -> bool:
