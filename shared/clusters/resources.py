@@ -10,15 +10,18 @@ from collections.abc import Mapping
 
 from shared.model.errors import InvalidRequest
 
-_GROUPS = {
-    "pods": "",
-    "services": "",
-    "configmaps": "",
-    "secrets": "",
-    "deployments": "apps",
-    "replicasets": "apps",
+_GROUP_VERSIONS = {
+    "pods": "v1",
+    "services": "v1",
+    "configmaps": "v1",
+    "secrets": "v1",
+    "deployments": "apps/v1",
+    "replicasets": "apps/v1",
+    # Every release serves v1, and it shows the objects of v2 too.
+    "horizontalpodautoscalers": "autoscaling/v1",
+    "scaledobjects": "keda.sh/v1alpha1",
 }
-"""The API group of each kind that the product reads; the core group has no name. All of them are in version v1."""
+"""The API group and version of each kind that the product reads; the core group has no name. KEDA's is not in every cluster."""
 
 # A selector has no quoting and a client cleans dots out of a path, so a name that could be read as syntax is refused.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -28,7 +31,7 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 def kinds() -> tuple[str, ...]:
     """The plural names of the resources that can be read."""
-    return tuple(_GROUPS)
+    return tuple(_GROUP_VERSIONS)
 
 
 def group_of(kind: str) -> str:
@@ -37,9 +40,7 @@ def group_of(kind: str) -> str:
     Raises:
         ValueError: not one of `kinds()`.
     """
-    if kind not in _GROUPS:
-        raise ValueError(f"{kind!r} is not one of {', '.join(_GROUPS)}")
-    return _GROUPS[kind]
+    return _group_version(kind).rpartition("/")[0]
 
 
 def collection_path(kind: str, namespace: str) -> str:
@@ -49,8 +50,8 @@ def collection_path(kind: str, namespace: str) -> str:
         ValueError: not one of `kinds()`.
         InvalidRequest: not a possible name of a namespace.
     """
-    group = group_of(kind)
-    root = f"/apis/{group}/v1" if group else "/api/v1"
+    group_version = _group_version(kind)
+    root = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
     return f"{root}/namespaces/{_checked_name('namespace', namespace)}/{kind}"
 
 
@@ -72,6 +73,12 @@ def label_selector(labels: Mapping[str, str]) -> str:
                 hint="A value has at most 63 letters, digits, '-', '_' and '.'; check the Helm release's name in the plan.",
             )
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _group_version(kind: str) -> str:
+    if kind not in _GROUP_VERSIONS:
+        raise ValueError(f"{kind!r} is not one of {', '.join(_GROUP_VERSIONS)}")
+    return _GROUP_VERSIONS[kind]
 
 
 def _checked_name(what: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,24 @@ from shared.clusters.resources import group_of, kinds
 
 ROOT = Path(__file__).parents[3]
 RBAC = ROOT / "infra" / "kubernetes" / "rbac.yaml"
-VERBS = ("get", "list", "watch")
+VERBS = ("get", "list", "watch", "patch")
+READ_BY_A_BACKUP = {"pods", "services", "configmaps", "deployments", "replicasets"}
+API_GROUP = "rbac.authorization.k8s.io"
 
 
-def documents() -> dict[str, dict[str, Any]]:
-    return {document["kind"]: document for document in yaml.safe_load_all(RBAC.read_text())}
+def documents(kind: str) -> dict[str, dict[str, Any]]:
+    """By name."""
+    every = yaml.safe_load_all(RBAC.read_text())
+    return {document["metadata"]["name"]: document for document in every if document["kind"] == kind}
 
 
-def granted() -> set[tuple[str, str, str]]:
-    rules = documents()["ClusterRole"]["rules"]
+def rights(rules: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
     combined = [itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in rules]
     return {right for rights in combined for right in rights}
+
+
+def granted(role: str, kind: str = "ClusterRole") -> set[tuple[str, str, str]]:
+    return rights(documents(kind)[role]["rules"])
 
 
 def calls_in_the_code() -> set[tuple[str, str]]:
@@ -33,31 +41,73 @@ def calls_in_the_code() -> set[tuple[str, str]]:
     for path in (ROOT / "shared").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Attribute(attr=verb), args=[ast.Constant(value=kind), _, *_]) if (
+                case ast.Call(func=ast.Attribute(attr=verb), args=[ast.Constant(value=kind), _, *_], keywords=keywords) if (
                     verb in VERBS and kind in kinds()
                 ):
+                    named = {each.arg: each.value for each in keywords}
+                    match named.get("subresource"):
+                        case ast.Constant(value=subresource):
+                            kind = f"{kind}/{subresource}"
                     found.add((verb, kind))
     return found
 
 
-def test_every_kind_that_can_be_read_may_be_read_except_secrets_and_nothing_else_is_granted() -> None:
-    assert granted() == {(group_of(kind), kind, verb) for kind in kinds() if kind != "secrets" for verb in VERBS}
+def with_group(calls: Iterable[tuple[str, str]]) -> set[tuple[str, str, str]]:
+    return {(group_of(kind.partition("/")[0]), kind, verb) for verb, kind in calls}
 
 
-def test_every_call_in_the_code_is_granted() -> None:
-    calls = calls_in_the_code()
-    assert ("list", "pods") in calls
-    assert {(group_of(kind), kind, verb) for verb, kind in calls} <= granted()
+def test_a_backup_may_read_what_it_looks_at_and_do_nothing_else() -> None:
+    assert granted("scalar-backup") == with_group(
+        (verb, kind) for kind in READ_BY_A_BACKUP for verb in ("get", "list", "watch")
+    )
+
+
+def test_a_restore_may_scale_annotate_and_see_its_rivals_on_top_of_that() -> None:
+    assert granted("scalar-restore") == {
+        ("apps", "deployments/scale", "patch"),
+        ("apps", "deployments", "patch"),
+        ("autoscaling", "horizontalpodautoscalers", "list"),
+        ("keda.sh", "scaledobjects", "list"),
+    }
+
+
+def test_every_call_in_the_code_is_granted_and_nothing_of_the_restore_is_unused() -> None:
+    calls = with_group(calls_in_the_code())
+    assert ("", "pods", "list") in calls
+    assert ("apps", "deployments/scale", "patch") in calls
+    everything = granted("scalar-backup") | granted("scalar-restore") | granted("scalar-restore-endpoints", "Role")
+    assert calls <= everything
+    assert granted("scalar-restore") <= calls
 
 
 def test_the_verbs_are_the_methods_of_the_api() -> None:
     assert all(callable(getattr(KubernetesApi, verb)) for verb in VERBS)
 
 
-def test_the_rights_are_bound_to_the_group_of_the_access_entry_inside_one_namespace() -> None:
-    assert set(documents()) == {"ClusterRole", "RoleBinding"}
-    binding = documents()["RoleBinding"]
-    assert binding["metadata"]["namespace"]
-    assert binding["subjects"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "scalar-backup"}]
-    assert binding["roleRef"]["name"] == documents()["ClusterRole"]["metadata"]["name"]
-    assert "--kubernetes-groups scalar-backup" in RBAC.read_text()
+def test_objects_with_endpoints_and_passwords_are_granted_by_name_only() -> None:
+    rules = documents("Role")["scalar-restore-endpoints"]["rules"]
+    assert rights(rules) == {("", "configmaps", "patch"), ("", "secrets", "get"), ("", "secrets", "patch")}
+    assert all(rule["resourceNames"] for rule in rules)
+    assert not any("secrets" in rule["resources"] for role in documents("ClusterRole").values() for rule in role["rules"])
+
+
+def test_the_rights_are_bound_to_the_groups_of_the_access_entries_inside_one_namespace() -> None:
+    bindings = documents("RoleBinding")
+    groups = {
+        "scalar-backup": "scalar-backup",
+        "scalar-restore": "scalar-restore",
+        "scalar-restore-endpoints": "scalar-restore",
+    }
+    assert {name: binding["subjects"] for name, binding in bindings.items()} == {
+        name: [{"apiGroup": API_GROUP, "kind": "Group", "name": group}] for name, group in groups.items()
+    }
+    for name, binding in bindings.items():
+        assert binding["roleRef"]["name"] == name
+        assert name in documents(binding["roleRef"]["kind"])
+        assert binding["metadata"]["namespace"] == "scalar"
+    assert "--kubernetes-groups scalar-backup scalar-restore" in RBAC.read_text()
+
+
+def test_the_port_forward_is_granted_to_nobody_by_default() -> None:
+    assert granted("scalar-backup-port-forward") == {("", "pods/portforward", "get"), ("", "pods/portforward", "create")}
+    assert not any("port-forward" in binding["roleRef"]["name"] for binding in documents("RoleBinding").values())
