@@ -99,10 +99,13 @@ class _Hold:
         return await measure_clocks(self._plan, self._rooms)
 
     def _broken(self, report: WatchReport) -> Cause | None:
+        """What happened to a pod comes first: it is why a pod does not confirm, too."""
+        if cause := cause_of(judge_events(self._before, report)):
+            return cause
         if not self._samples[-1].proves_pause:
             pods = ", ".join([*self._samples[-1].not_paused, *self._samples[-1].unknown])
             return Cause(code="pause-not-held", message=f"CheckPaused did not confirm the pause during the hold on: {pods}.")
-        return cause_of(judge_events(self._before, report))
+        return None
 
     def _is_enough(self, now: datetime) -> bool:
         """`now` stands for the moment the resume would begin."""
