@@ -106,8 +106,3 @@ def test_the_rights_are_bound_to_the_groups_of_the_access_entries_inside_one_nam
         assert name in documents(binding["roleRef"]["kind"])
         assert binding["metadata"]["namespace"] == "scalar"
     assert "--kubernetes-groups scalar-backup scalar-restore" in RBAC.read_text()
-
-
-def test_the_port_forward_is_granted_to_nobody_by_default() -> None:
-    assert granted("scalar-backup-port-forward") == {("", "pods/portforward", "get"), ("", "pods/portforward", "create")}
-    assert not any("port-forward" in binding["roleRef"]["name"] for binding in documents("RoleBinding").values())
