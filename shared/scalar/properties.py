@@ -78,7 +78,7 @@ def _storage(name: str, properties: Mapping[str, str], namespaces: tuple[str, ..
         name=name,
         kind=kind,
         # For DynamoDB the first contact point is the region. A JDBC URL may have commas of its own.
-        contact_point=contact_points.split(",")[0].strip() if kind == "dynamo" else _without_credentials(contact_points),
+        contact_point=contact_points.split(",")[0].strip() if kind == "dynamo" else without_credentials(contact_points),
         endpoint_override=_first(properties, "dynamo.endpoint_override", "dynamo.endpoint-override")
         if kind == "dynamo"
         else "",
@@ -137,6 +137,6 @@ def _list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _without_credentials(contact_point: str) -> str:
+def without_credentials(contact_point: str) -> str:
     """JDBC URLs can carry user and password, in front of the host or as parameters."""
     return _SECRET_PARAMETER.sub(r"\1=…", _USER_INFO.sub("", contact_point))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from shared.model.checks import CheckResult, CheckStatus, failed, passed
 from shared.model.coverage import check_coverage
+from shared.model.endpoint_change import check_drift
 from shared.model.errors import BackupError
 from shared.model.pause_decision import PauseDecision, decide_pause
 from shared.model.plan import Database, Plan, Release
@@ -69,6 +70,7 @@ async def _all_checks(
     results = [result for found, _, _ in observed for result in found]
     storages = tuple(storage for _, _, found in observed for storage in found)
     results += check_coverage(plan, storages)
+    results += check_drift(evidence.endpoint_changes(rooms.catalog, plan.name), storages)
     databases = asyncio.gather(*(_check_database(database, storages, rooms) for database in plan.databases))
     if decision.needed:
         results += await _check_admin_ports(plan, [targets for _, targets, _ in observed], rooms)

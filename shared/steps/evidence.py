@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from shared.model.endpoint_change import EndpointChange
 from shared.model.plan import Plan
 from shared.model.pods import ReleaseSnapshot
 from shared.model.protection import DatabaseProtection
@@ -17,6 +18,8 @@ T = TypeVar("T")
 PLAN = "plan"
 """The plan as it was when the run began, so that a `plan apply` in between changes nothing under way."""
 STORAGE = "storage"
+ENDPOINT_CHANGES = "endpoint-changes"
+"""Beside the plan, not beside a run: every endpoint that a restore has changed, written before it is changed."""
 CHECKS = "checks"
 
 
@@ -46,6 +49,11 @@ def plan_of(catalog: Catalog, run: str) -> Plan:
 
 def storage_of(catalog: Catalog, run: str) -> tuple[ReleaseStorage, ...]:
     return load(catalog, run, STORAGE, tuple[ReleaseStorage, ...]) or ()
+
+
+def endpoint_changes(catalog: Catalog, plan: str) -> tuple[EndpointChange, ...]:
+    """Of every restore of the plan so far."""
+    return load(catalog, plan, ENDPOINT_CHANGES, tuple[EndpointChange, ...]) or ()
 
 
 def load_evidence(catalog: Catalog, run: str, attempt: int) -> Evidence:
