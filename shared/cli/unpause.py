@@ -105,8 +105,8 @@ def _show(operator: Operator, journals: Sequence[PauseJournal]) -> None:
                 note(f"    {target.pod} ({target.address})")
             if len(release.targets) > PODS_SHOWN:
                 note(f"    and {len(release.targets) - PODS_SHOWN} more pods")
-        if item.not_ours:
-            note(f"Left alone, because somebody else has paused them: {', '.join(item.not_ours)}.")
+        if item.left_alone:
+            note(f"Left alone, because this run has not paused them: {', '.join(item.left_alone)}.")
         left = (item.resume_by - operator.now()).total_seconds()
         if left > 0:
             note(f"Run {item.run} may still be at work for {span(left)}; resuming now makes its window invalid.")

@@ -22,7 +22,8 @@ class JournalRelease(Value):
 
 
 class PauseJournal(Value):
-    """`resume_by` is when the watchdog steps in. `not_ours` names pods whose pause belongs to somebody else: never resumed.
+    """`resume_by` is when the watchdog steps in. `not_ours` are the uids of pods that are never resumed for this entry: their
+    pause belongs to somebody else, or they were never sent one.
 
     `closed_by` is `run`, `watchdog` or `operator`, and empty while the entry is open.
     """
@@ -54,8 +55,13 @@ class PauseJournal(Value):
     @property
     def resume_stages(self) -> tuple[tuple[AdminTarget, ...], ...]:
         """The pods that are ours to resume, stage by stage, in the opposite order of the pause."""
-        ours = (tuple(target for target in stage if target.pod not in self.not_ours) for stage in reversed(self.pause_stages))
+        ours = (tuple(target for target in stage if target.uid not in self.not_ours) for stage in reversed(self.pause_stages))
         return tuple(stage for stage in ours if stage)
+
+    @property
+    def left_alone(self) -> tuple[str, ...]:
+        """The names of the pods that are not ours."""
+        return tuple(target.pod for stage in self.pause_stages for target in stage if target.uid in self.not_ours)
 
     @property
     def to_resume(self) -> tuple[AdminTarget, ...]:

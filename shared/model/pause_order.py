@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from shared.model.checks import CheckResult, failed, warned
+from shared.model.plan import PauseSettings
 from shared.model.products import AUDITOR, LEDGER, PARTICIPANT
 from shared.model.storage import ReleaseStorage
 
@@ -21,6 +22,15 @@ def stages(products: Sequence[str]) -> tuple[int, ...]:
     ranks = [_CALLERS_FIRST.index(item) if item in _CALLERS_FIRST else len(_CALLERS_FIRST) for item in products]
     used = sorted(set(ranks))
     return tuple(used.index(rank) for rank in ranks)
+
+
+def stage_count(products: Sequence[str]) -> int:
+    return max(stages(products), default=0) + 1
+
+
+def longest_seconds(settings: PauseSettings, stages_to_pause: int) -> float:
+    """What pausing and holding may take: each stage drains on its own, because requests still arrive while another one does."""
+    return stages_to_pause * settings.drain_seconds + settings.hold_seconds
 
 
 def check_group(products: Sequence[str], storages: Iterable[ReleaseStorage] = ()) -> tuple[CheckResult, ...]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shared.model.checks import CheckResult, CheckStatus, failed, passed
 from shared.model.coverage import check_coverage
-from shared.model.endpoint_change import check_drift
 from shared.model.errors import BackupError
 from shared.model.pause_decision import PauseDecision, decide_pause
+from shared.model.pause_order import check_group, longest_seconds, stage_count
 from shared.model.plan import Database, Plan, Release
-from shared.model.pods import AdminTarget, unfit
+from shared.model.pods import ReleaseSnapshot, unfit
 from shared.model.records import replace, to_record
 from shared.model.run import Run, run_id
 from shared.model.storage import ReleaseStorage
 from shared.steps import evidence
+from shared.steps.pause import RESUME_RESERVE_SECONDS
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Execution, Request, execution, mapping, text
 
@@ -34,8 +36,11 @@ async def check(request: Request, rooms: Rooms) -> Answer:
     stored = rooms.catalog.plan(text(asked, "plan"))
     within = execution(request)
     run = _create_run(stored.plan, stored.revision, text(asked, "reason", "on-demand"), within, rooms) if within else None
-    decision = decide_pause(stored.plan)
-    results, storages = await _all_checks(stored.plan, decision, rooms)
+    found = await asyncio.gather(*(_check_release(release, rooms) for release in stored.plan.releases))
+    products = [item.snapshot.product for item in found if item.snapshot]
+    storages = tuple(storage for item in found for storage in item.storages)
+    decision = decide_pause(stored.plan, products, storages)
+    results = await _all_checks(stored.plan, decision, found, rooms)
     ok = not any(result.status is CheckStatus.FAILED for result in results)
     answer: Answer = {"plan": stored.plan.name, "revision": stored.revision, "ok": ok, "pause": to_record(decision)}
     if run is None:
@@ -62,58 +67,85 @@ def _create_run(plan: Plan, revision: int, reason: str, within: Execution, rooms
     )
 
 
-async def _all_checks(
-    plan: Plan, decision: PauseDecision, rooms: Rooms
-) -> tuple[tuple[CheckResult, ...], tuple[ReleaseStorage, ...]]:
-    """Releases at once; then their pods and all databases at once."""
-    observed = await asyncio.gather(*(_check_release(release, rooms) for release in plan.releases))
-    results = [result for found, _, _ in observed for result in found]
-    storages = tuple(storage for _, _, found in observed for storage in found)
+class _Found(NamedTuple):
+    """What was seen of one release. Without a snapshot the results say why."""
+
+    results: tuple[CheckResult, ...]
+    snapshot: ReleaseSnapshot | None = None
+    storages: tuple[ReleaseStorage, ...] = ()
+
+
+async def _all_checks(plan: Plan, decision: PauseDecision, found: Sequence[_Found], rooms: Rooms) -> tuple[CheckResult, ...]:
+    """The plan as a whole; then the pods of all releases and all databases at once."""
+    storages = tuple(storage for item in found for storage in item.storages)
+    snapshots = [item.snapshot for item in found if item.snapshot]
+    results = [result for item in found for result in item.results]
     results += check_coverage(plan, storages)
-    results += check_drift(evidence.endpoint_changes(rooms.catalog, plan.name), storages)
     databases = asyncio.gather(*(_check_database(database, storages, rooms) for database in plan.databases))
+    if len(snapshots) == len(plan.releases):
+        results += _check_together(plan, decision, snapshots, storages)
     if decision.needed:
-        results += await _check_admin_ports(plan, [targets for _, targets, _ in observed], rooms)
-    for found in await databases:
-        results += found
-    return tuple(results), storages
+        results += await _check_admin_ports(plan, snapshots, rooms)
+    for checked in await databases:
+        results += checked
+    return tuple(results)
 
 
-async def _check_admin_ports(
-    plan: Plan, targets_by_release: Sequence[Sequence[AdminTarget]], rooms: Rooms
-) -> list[CheckResult]:
+def _check_together(
+    plan: Plan, decision: PauseDecision, snapshots: Sequence[ReleaseSnapshot], storages: Sequence[ReleaseStorage]
+) -> tuple[CheckResult, ...]:
+    """What only all releases together show: whether one is missing, and whether pausing them in turn can take too long."""
+    products = [snapshot.product for snapshot in snapshots]
+    results = check_group(products, storages)
+    count = stage_count(products)
+    needed = longest_seconds(plan.pause, count) + RESUME_RESERVE_SECONDS
+    if decision.needed and needed > plan.pause.max_pause_seconds:
+        detail = f"the releases are paused in {count} stages, each with its own drain: up to {needed:.0f} s with the hold."
+        hint = f"Raise pause.max_pause above {needed:.0f} s, or lower pause.drain."
+        results += (failed("pause-fits", "pause.max_pause", detail, hint),)
+    return results
+
+
+async def _check_admin_ports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], rooms: Rooms) -> list[CheckResult]:
     """The way to the pods of each release, and whether they answer by it."""
     chosen = await asyncio.gather(
         *(
-            rooms.admin.choose_transport(release.key, targets, plan.pause.transport)
-            for release, targets in zip(plan.releases, targets_by_release, strict=True)
-            if targets
+            rooms.admin.choose_transport(snapshot.release.key, snapshot.targets, plan.pause.transport)
+            for snapshot in snapshots
+            if snapshot.targets
         )
     )
     reachable = await rooms.admin.check_reachable([target for targets, _ in chosen for target in targets])
     return [*(result for _, result in chosen), *reachable]
 
 
-async def _check_release(
-    release: Release, rooms: Rooms
-) -> tuple[list[CheckResult], tuple[AdminTarget, ...], tuple[ReleaseStorage, ...]]:
+async def _check_release(release: Release, rooms: Rooms) -> _Found:
     try:
         (snapshot,) = await asyncio.to_thread(rooms.releases.observe, [release])
     except BackupError as error:
-        return [failed("release-found", release.key, error.message, error.hint)], (), ()
-    workload = f"Deployment {snapshot.deployment.name}" if snapshot.deployment else f"pods with {release.selector}"
-    results = [passed("release-found", release.key, f"{snapshot.product}, {workload}")]
-    problems = unfit(snapshot)
-    if problems:
-        hint = "Wait until the Deployment is complete and every pod is Running and Ready, then try again."
-        results += [failed("pods-ready", release.key, problem.detail + ".", hint) for problem in problems]
-    else:
-        results.append(passed("pods-ready", release.key, f"{len(snapshot.pods)} pods Running and Ready"))
+        return _Found((failed("release-found", release.key, error.message, error.hint),))
+    results = (passed("release-found", release.key, _described(snapshot)), *_check_pods(snapshot))
+    if release.is_participant:
+        return _Found(results, snapshot)  # it has no properties file that this product knows
     try:
         storages = await asyncio.to_thread(rooms.releases.storage, [release])
     except BackupError as error:
-        return [*results, failed("properties-read", release.key, error.message, error.hint)], snapshot.targets, ()
-    return results, snapshot.targets, storages
+        return _Found((*results, failed("properties-read", release.key, error.message, error.hint)), snapshot)
+    return _Found(results, snapshot, storages)
+
+
+def _described(snapshot: ReleaseSnapshot) -> str:
+    if snapshot.deployment:
+        return f"{snapshot.product}, Deployment {snapshot.deployment.name}"
+    return f"{snapshot.product}, pods with {snapshot.release.selector}"
+
+
+def _check_pods(snapshot: ReleaseSnapshot) -> list[CheckResult]:
+    key = snapshot.release.key
+    if problems := unfit(snapshot):
+        hint = "Wait until the Deployment is complete and every pod is Running and Ready, then try again."
+        return [failed("pods-ready", key, problem.detail + ".", hint) for problem in problems]
+    return [passed("pods-ready", key, f"{len(snapshot.pods)} pods Running and Ready")]
 
 
 async def _check_database(database: Database, storages: tuple[ReleaseStorage, ...], rooms: Rooms) -> tuple[CheckResult, ...]:

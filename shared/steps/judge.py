@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.model.errors import FencedOff
 from shared.model.plan import Plan
-from shared.model.pods import compare, judge_events
+from shared.model.pods import benign_changes, compare, judge_events
 from shared.model.records import replace, to_record
 from shared.model.restore_point import PauseWindow, PointPhase, RestorePoint
 from shared.model.run import Attempt, AttemptStatus, Cause, Evidence, Run
@@ -53,7 +53,7 @@ def _decide(run: Run, attempt: Attempt, plan: Plan, caught: Cause | None, rooms:
     journal = rooms.catalog.pause_journal(run.id, attempt.number)
     resumed_by = journal.closed_by if journal else ""
     window = _window(plan, found)
-    cause = next(_causes(found, caught, resumed_by, window), None)
+    cause = next(_causes(plan, found, caught, resumed_by, window), None)
     if cause is not None or window is None or window.common is None or window.point is None:
         cause = cause or Cause(code="no-safe-second", message="The window holds no safe second.")
         return replace(attempt, status=AttemptStatus.INVALID, cause=cause)
@@ -67,6 +67,7 @@ def _decide(run: Run, attempt: Attempt, plan: Plan, caught: Cause | None, rooms:
         created_at=rooms.clock.now(),
         pause=run.pause,
         window=_pause_window(found, window),
+        notes=_notes(found),
     )
     rooms.catalog.put_point(point)
     return replace(attempt, status=AttemptStatus.VALID, point=point.at)
@@ -100,7 +101,7 @@ def _window(plan: Plan, found: Evidence) -> SafeWindow | None:
     return safe_window(paused, resuming, keys, timedelta(seconds=plan.pause.margin_seconds))
 
 
-def _causes(found: Evidence, caught: Cause | None, resumed_by: str, window: SafeWindow | None) -> Iterator[Cause]:
+def _causes(plan: Plan, found: Evidence, caught: Cause | None, resumed_by: str, window: SafeWindow | None) -> Iterator[Cause]:
     """Everything that speaks against the window, the most telling first. No evidence speaks against it too."""
     if resumed_by in ("watchdog", "operator"):
         yield Cause(
@@ -120,24 +121,32 @@ def _causes(found: Evidence, caught: Cause | None, resumed_by: str, window: Safe
         yield Cause(
             code="pause-not-held", message=f"Before the first Unpause, CheckPaused did not confirm the pause on: {pods}."
         )
-    yield from _pod_causes(found)
+    yield from _pod_causes(plan, found)
     if window is None or window.point is None:
         yield _no_safe_second(window)
 
 
-def _pod_causes(found: Evidence) -> Iterator[Cause]:
+def _pod_causes(plan: Plan, found: Evidence) -> Iterator[Cause]:
     after = {snapshot.release.key: snapshot for snapshot in found.after}
     for snapshot in found.before:
         later = after.get(snapshot.release.key)
         if later is None:
             yield Cause(code="pods-not-seen-after", message=f"{snapshot.release.key} was not seen again after the window.")
-        elif cause := cause_of(compare(snapshot, later)):
+        elif cause := cause_of(compare(snapshot, later, strict=plan.pause.strict)):
             yield cause
     for report in (found.capture.watch if found.capture else None, found.resume.watch if found.resume else None):
         if report is None:
             yield Cause(code="watch-broken", message="The watch on the pods did not cover the whole window.")
         elif cause := cause_of(judge_events(found.before, report)):
             yield cause
+
+
+def _notes(found: Evidence) -> tuple[str, ...]:
+    """What differs before and after without speaking against the window."""
+    after = {snapshot.release.key: snapshot for snapshot in found.after}
+    return tuple(
+        note for snapshot in found.before for note in benign_changes(snapshot, after.get(snapshot.release.key, snapshot))
+    )
 
 
 def _no_safe_second(window: SafeWindow | None) -> Cause:

@@ -1,4 +1,4 @@
-"""Pauses every pod of every release of the plan: look, journal, pause all at once, confirm.
+"""Pauses every pod of every release of the plan: look, journal, pause, confirm. All at once, or callers before what they call.
 
 Whatever comes of it, the step `resume` follows. An expected failure is therefore an answer with its causes, not an error.
 """
@@ -13,6 +13,7 @@ from shared.model.checks import failures
 from shared.model.clock import ClockBounds
 from shared.model.errors import Conflict, NotReady
 from shared.model.journal import JournalRelease, PauseJournal
+from shared.model.pause_order import check_group, longest_seconds, stage_count, stages
 from shared.model.plan import Plan
 from shared.model.pods import AdminTarget, ReleaseSnapshot, unfit
 from shared.model.records import replace
@@ -26,6 +27,12 @@ from shared.steps.runs import attempt_of, save_attempt
 
 RESUME_RESERVE_SECONDS = 10.0
 """Kept free before the watchdog wakes, so that the run itself resumes the pods."""
+
+
+HINT_DRAIN = (
+    "Raise pause.drain above the longest transaction. ScalarDB Cluster before 3.16.3, 3.17.1 and 3.18.0 never drains again after "
+    "a transaction has expired: restart such pods, and upgrade."
+)
 
 
 async def pause(request: Request, rooms: Rooms) -> Answer:
@@ -67,6 +74,9 @@ async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[Re
     measuring = asyncio.create_task(measure_clocks(plan, rooms))
     try:
         snapshots = await asyncio.to_thread(rooms.releases.observe, plan.releases)
+        products = [snapshot.product for snapshot in snapshots]
+        if missing := failures(check_group(products)):
+            raise NotReady(missing[0].detail, hint=missing[0].hint)
         if problems := [problem.detail for snapshot in snapshots for problem in unfit(snapshot)]:
             raise NotReady("; ".join(problems) + ".", hint="The next attempt looks again.")
         snapshots = await _choose_transports(plan, snapshots, rooms)
@@ -74,7 +84,7 @@ async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[Re
         clocks = await measuring
     finally:
         measuring.cancel()
-    _refuse_late(plan, attempt, rooms.clock.now())
+    _refuse_late(plan, attempt, stage_count(products), rooms.clock.now())
     return snapshots, clocks
 
 
@@ -104,8 +114,8 @@ def _refuse_paused(sample: PausedSample) -> None:
         )
 
 
-def _refuse_late(plan: Plan, attempt: Attempt, now: datetime) -> None:
-    needed = plan.pause.drain_seconds + plan.pause.hold_seconds + RESUME_RESERVE_SECONDS
+def _refuse_late(plan: Plan, attempt: Attempt, stages_to_pause: int, now: datetime) -> None:
+    needed = longest_seconds(plan.pause, stages_to_pause) + RESUME_RESERVE_SECONDS
     left = (attempt.resume_by - now).total_seconds() if attempt.resume_by else needed
     if left < needed:
         raise NotReady(
@@ -117,31 +127,50 @@ def _refuse_late(plan: Plan, attempt: Attempt, now: datetime) -> None:
 async def _pause_pods(
     run: Run, attempt: Attempt, plan: Plan, journal: PauseJournal, clocks: dict[str, ClockBounds], rooms: Rooms
 ) -> PauseEvidence:
-    targets = [target for release in journal.releases for target in release.targets]
     first_sent_at = rooms.clock.now()
-    acknowledgements = await rooms.admin.pause(targets, plan.pause.drain_seconds)
-    if foreign := [item.pod for item in acknowledgements if item.outcome == "not-ours"]:
+    acknowledgements: list[Acknowledgement] = []
+    causes: tuple[Cause, ...] = ()
+    sent: list[AdminTarget] = []
+    for stage in journal.pause_stages:
+        sent += stage
+        acknowledgements += await _pause_stage(stage, first_sent_at, plan, rooms)
+        causes = tuple(_cause(item) for item in acknowledgements if item.outcome != "paused")
+        if not causes and not (sample := await rooms.admin.check_paused(sent)).proves_pause:
+            causes = (_open_gate(sample),)
+        if causes:
+            break
+    confirmed_at = rooms.clock.now()
+    if foreign := _not_ours(journal, sent, acknowledgements):
         rooms.catalog.mark_not_ours(run.id, attempt.number, foreign)
-    causes = tuple(_cause(item) for item in acknowledgements if item.outcome != "paused")
     confirmed = None
     if not causes:
-        sample = await rooms.admin.check_paused(targets)
-        confirmed_at = rooms.clock.now()
-        if sample.proves_pause:
-            confirmed = NotedTime(at=confirmed_at, process=rooms.clock.process, clocks=clocks)
-        else:
-            causes = (_open_gate(sample),)
-    if confirmed:
+        confirmed = NotedTime(at=confirmed_at, process=rooms.clock.process, clocks=clocks)
         hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
-        paused = replace(attempt, pods=len(targets), paused_at=confirmed.at, hold_until=hold_until)
+        paused = replace(attempt, pods=len(sent), paused_at=confirmed.at, hold_until=hold_until)
         save_attempt(rooms.catalog, run, paused, step="pause")
     return PauseEvidence(
         process=rooms.clock.process,
         first_sent_at=first_sent_at,
         confirmed=confirmed,
-        acknowledgements=acknowledgements,
+        acknowledgements=tuple(acknowledgements),
         causes=causes,
     )
+
+
+async def _pause_stage(
+    stage: Sequence[AdminTarget], first_sent_at: datetime, plan: Plan, rooms: Rooms
+) -> list[Acknowledgement]:
+    """The answers of all pods of a stage, timed from the first Pause of all stages."""
+    earlier_ms = (rooms.clock.now() - first_sent_at).total_seconds() * 1000
+    answers = await rooms.admin.pause(stage, plan.pause.drain_seconds)
+    return [replace(answer, answered_ms=earlier_ms + answer.answered_ms) for answer in answers]
+
+
+def _not_ours(journal: PauseJournal, sent: Sequence[AdminTarget], answers: Sequence[Acknowledgement]) -> list[str]:
+    """The uids of pods that are paused by somebody else, and of those that a failed stage before theirs has spared."""
+    foreign = [target.uid for target, answer in zip(sent, answers, strict=True) if answer.outcome == "not-ours"]
+    tried = {target.uid for target in sent}
+    return foreign + [target.uid for stage in journal.pause_stages for target in stage if target.uid not in tried]
 
 
 def _journal(run: Run, attempt: Attempt, snapshots: Sequence[ReleaseSnapshot], now: datetime) -> PauseJournal:
@@ -153,8 +182,9 @@ def _journal(run: Run, attempt: Attempt, snapshots: Sequence[ReleaseSnapshot], n
             helm_release=snapshot.release.helm_release,
             product=snapshot.product,
             targets=snapshot.targets,
+            stage=stage,
         )
-        for snapshot in snapshots
+        for snapshot, stage in zip(snapshots, stages([snapshot.product for snapshot in snapshots]), strict=True)
     )
     return PauseJournal(
         plan=run.plan,
@@ -183,7 +213,7 @@ def _cause(item: Acknowledgement) -> Cause:
     return Cause(
         code=code,
         message=f"Pod {item.pod} {what}{reason}. {item.detail}".strip(),
-        hint="Raise pause.drain above the longest transaction." if item.outcome == "refused" else "",
+        hint=HINT_DRAIN if item.outcome == "refused" else "",
     )
 
 

@@ -193,7 +193,7 @@ class Catalog(Protocol):
         """Every open entry of every plan: what may still be paused."""
 
     def mark_not_ours(self, run: str, attempt: int, pods: Sequence[str]) -> PauseJournal:
-        """Notes pods whose pause belongs to somebody else, so that nobody resumes them for us."""
+        """Notes the uids of pods that are not ours to resume: paused by somebody else, or never sent a Pause."""
 
     def close_pause(self, run: str, attempt: int, by: str, at: datetime) -> PauseJournal:
         """Closes the entry and frees its releases. The first close wins; a later one returns it unchanged."""

@@ -26,13 +26,16 @@ GONE = "gone"
 
 
 async def resume_pods(journal: PauseJournal, rooms: Rooms) -> tuple[Resumed, ...]:
-    """Resumes `journal.to_resume`, in that order.
+    """Resumes the pods of the entry stage by stage: what was paused last comes first. A stage that does not answer keeps
+    nobody waiting for longer than a few seconds.
 
     Raises:
         PodsMayBePaused: some pods exist and could not be shown to run; the message names them.
     """
     targets = {target.uid: target for target in journal.to_resume}
-    found = await _try(list(targets.values()), FIRST_BUDGET_SECONDS, rooms)
+    found: dict[str, Resumed] = {}
+    for stage in journal.resume_stages:
+        found |= await _try(stage, FIRST_BUDGET_SECONDS, rooms)
     if stuck := [targets[uid] for uid, item in found.items() if item.problem]:
         living = await _living(stuck, rooms)
         found |= {target.uid: _gone(found[target.uid]) for target in stuck if target.uid not in living}

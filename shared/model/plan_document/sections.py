@@ -193,8 +193,8 @@ class PlanDocument(Section):
     ) -> tuple[ParticipantSection, ...]:
         """Beside the releases too: the name is part of the key by which both are known."""
         releases: tuple[ReleaseSection, ...] = info.data.get("releases", ())
-        named: tuple[ReleaseSection | ParticipantSection, ...] = (*releases, *participants)
-        refuse_duplicates("release or participant", [item.to_release().key for item in named])
+        keys = [release.to_release().key for release in releases]
+        refuse_duplicates("release or participant", keys + [item.to_release().key for item in participants])
         return participants
 
     @field_validator("databases")

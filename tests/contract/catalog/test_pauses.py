@@ -117,11 +117,12 @@ def test_closing_does_not_need_the_lease(catalog: Catalog) -> None:
 
 def test_pods_that_are_not_ours_are_kept_through_the_close_and_never_resumed(catalog: Catalog) -> None:
     opened(catalog)
-    catalog.mark_not_ours(ONE, 1, ["orders-2"])
-    catalog.mark_not_ours(ONE, 1, ["orders-2", "orders-0"])
+    catalog.mark_not_ours(ONE, 1, ["uid-of-orders-2"])
+    catalog.mark_not_ours(ONE, 1, ["uid-of-orders-2", "uid-of-orders-0"])
     entry = catalog.close_pause(ONE, 1, "run", later(20))
     assert catalog.pause_journal(ONE, 1) == entry
-    assert entry.not_ours == ("orders-0", "orders-2")
+    assert entry.not_ours == ("uid-of-orders-0", "uid-of-orders-2")
+    assert entry.left_alone == ("orders-0", "orders-2")
     assert [target.pod for target in entry.to_resume] == ["orders-1"]
 
 

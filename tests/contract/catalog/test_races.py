@@ -100,7 +100,7 @@ def test_many_closings_at_once_agree_on_the_first(catalog: Catalog) -> None:
 def test_pods_noted_by_many_at_once_are_all_kept(catalog: Catalog) -> None:
     token = catalog.acquire_lease(PLAN, an_id(1), later(60), NOW).token
     catalog.open_pause(a_journal(an_id(1), token, pods=THREADS))
-    race(lambda number: catalog.mark_not_ours(an_id(1), 1, [f"orders-{number}"]))
+    race(lambda number: catalog.mark_not_ours(an_id(1), 1, [f"uid-of-orders-{number}"]))
     assert catalog.close_pause(an_id(1), 1, "run", later(20)).to_resume == ()
 
 

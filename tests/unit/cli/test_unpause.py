@@ -60,11 +60,11 @@ def test_the_window_of_a_resumed_run_is_void() -> None:
 
 
 def test_a_pod_that_somebody_else_has_paused_is_left_alone() -> None:
-    made = world(not_ours=(PODS[1],))
+    made = world(not_ours=("uid-2",))
     result = made.call("unpause", "--all")
     assert result.exit_code == 0
     assert made.pods.paused == {PODS[1]}
-    assert f"Left alone, because somebody else has paused them: {PODS[1]}." in result.stderr
+    assert f"Left alone, because this run has not paused them: {PODS[1]}." in result.stderr
 
 
 def test_a_pod_that_does_not_answer_is_named_and_keeps_the_entry_open() -> None:

@@ -13,6 +13,7 @@ from shared.model.journal import JournalRelease, PauseJournal
 from shared.model.pause_order import check_group, stages
 from shared.model.plan import EksCluster
 from shared.model.pods import AdminTarget
+from shared.model.records import replace
 from shared.model.storage import ReleaseStorage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -66,6 +67,15 @@ def test_a_journal_resumes_its_stages_in_the_opposite_order() -> None:
     assert names(journal().pause_stages) == [["a0"], ["l0", "l1", "c0"]]
     assert names(journal().resume_stages) == [["l0", "l1", "c0"], ["a0"]]
     assert [target.pod for target in journal().to_resume] == ["l0", "l1", "c0", "a0"]
+
+
+def test_pods_of_one_name_in_two_places_are_told_apart() -> None:
+    """A StatefulSet's pods are numbered, so two releases may have an orders-0 each."""
+    one, two = release("one", 0, "orders-0"), release("two", 0, "orders-0")
+    other = replace(two, targets=(replace(two.targets[0], uid="another"),))
+    entry = replace(journal("another"), releases=(one, other))
+    assert [target.uid for target in entry.to_resume] == ["orders-0"]
+    assert entry.left_alone == ("orders-0",)
 
 
 def test_a_stage_of_which_nothing_is_ours_is_no_stage() -> None:
