@@ -77,7 +77,8 @@ async def _outlast_lost_pauses(journal: PauseJournal, rooms: Rooms) -> None:
     if paused is not None and paused.first_sent_at is not None and not _lost_by_another(paused, rooms):
         return
     plan = evidence.plan_of(rooms.catalog, journal.run)
-    settled_at = journal.opened_at + timedelta(seconds=plan.pause.drain_seconds + LATE_PAUSE_SECONDS)
+    drains_seconds = plan.pause.drain_seconds * len(journal.pause_stages)
+    settled_at = journal.opened_at + timedelta(seconds=drains_seconds + LATE_PAUSE_SECONDS)
     await rooms.clock.sleep(max(0.0, (settled_at - rooms.clock.now()).total_seconds()))
     await resume_pods(journal, rooms)
 
