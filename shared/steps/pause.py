@@ -27,11 +27,9 @@ from shared.steps.runs import attempt_of, save_attempt
 
 RESUME_RESERVE_SECONDS = 10.0
 """Kept free before the watchdog wakes, so that the run itself resumes the pods."""
-
-
 HINT_DRAIN = (
-    "Raise pause.drain above the longest transaction. ScalarDB Cluster before 3.16.3, 3.17.1 and 3.18.0 never drains again after "
-    "a transaction has expired: restart such pods, and upgrade."
+    "Raise pause.drain above the longest transaction. ScalarDB Cluster before 3.16.3, 3.17.1 and 3.18.0 never drains again "
+    "after a transaction has expired: restart such pods, and upgrade."
 )
 
 

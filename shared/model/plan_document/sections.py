@@ -206,7 +206,10 @@ class PlanDocument(Section):
     def to_plan(self) -> Plan:
         return Plan(
             name=self.name,
-            releases=tuple(item.to_release() for item in (*self.releases, *self.participants)),
+            releases=(
+                *(release.to_release() for release in self.releases),
+                *(participant.to_release() for participant in self.participants),
+            ),
             databases=tuple(database.to_database() for database in self.databases),
             two_phase_commit=self.two_phase_commit,
             pause=self.pause.to_settings(),
