@@ -18,6 +18,8 @@ from shared.scalar.products import SCALARDB_CLUSTER, SCALARDB_SERVER, SCALARDL_A
 from shared.scalar.properties import without_credentials
 
 _SECRET_PROPERTY = re.compile(r"(?i)(password|secret|token|username|account_key)[^.]*$")
+_NOT_IN_A_BLOCK = re.compile(r"[^\n\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff]")
+"""YAML takes more characters for the end of a line than a properties file does, and allows few control characters."""
 _VARIABLE_VALUES = {
     "HELM_SCALAR_DB_CONTACT_POINTS": "contact_points",
     "HELM_SCALAR_DB_USERNAME": "username",
@@ -137,10 +139,10 @@ def _mapping(tree: Mapping[str, object], indent: str = "") -> Iterator[str]:
 
 
 def _scalar(name: str, value: str, indent: str) -> Iterator[str]:
-    """A text of several lines as a block, everything else, and what a block cannot hold, in JSON's quotes, which are YAML's."""
+    """A text of several lines as a block, everything else, and what a block cannot hold, in quotes."""
     body = value.rstrip("\n")
-    if "\n" not in value or not body or re.search(r"[^\n\t\x20-\x7e\xa0-\ud7ff]", value):
-        yield f"{indent}{name}: {json.dumps(value)}"
+    if "\n" not in value or not body or _NOT_IN_A_BLOCK.search(value):
+        yield f"{indent}{name}: {_quoted(value)}"
         return
     newlines = len(value) - len(body)
     keep = "-" if newlines == 0 else "" if newlines == 1 else "+"
@@ -148,3 +150,9 @@ def _scalar(name: str, value: str, indent: str) -> Iterator[str]:
     yield f"{indent}{name}: |2{keep}" if value[0] in " \t\n" else f"{indent}{name}: |{keep}"
     for line in [*body.split("\n"), *([""] * (newlines - 1))]:
         yield f"{indent}  {line}" if line else ""
+
+
+def _quoted(value: str) -> str:
+    """YAML's double quotes are JSON's, but for characters beyond 16 bits, which YAML does not take in two halves."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_A_BLOCK.sub(lambda found: f"\\U{ord(found[0]):08X}", quoted)

@@ -48,7 +48,7 @@ def find_sources(reader: ClusterReader, release: Release, wanted: Mapping[str, S
         written = {entry.key: entry for entry in entries(text)}
     except ValueError as error:
         raise NotReady(f"{release.key}: {source} is not a properties file: {error}.", hint="Correct it.") from error
-    found = _Found(release, source, place, environment, written)
+    found = _Found(release, source, place, environment, text, written)
     for name, value in wanted.items():
         found.add(name, value.reveal())
     changes = found.changes()
@@ -81,10 +81,11 @@ class _Found:
         source: str,
         place: PropertiesPlace,
         environment: EnvironmentPlaces,
+        text: str,
         written: Mapping[str, Entry],
     ) -> None:
         self._release, self._source, self._place = release, source, place
-        self._environment, self._written = environment, written
+        self._environment, self._text, self._written = environment, text, written
         self._edits: dict[_Place, Edit] = {}
         self.notes: list[str] = []
 
@@ -121,8 +122,8 @@ class _Found:
 
     def _change(self, name: str, value: str) -> tuple[_Place, str, str]:
         """Where to change something so that the property has the value, and what is and what will be written there."""
-        raw = self._written[name].raw
-        parts = split_value(raw)
+        entry = self._written[name]
+        parts = split_value(entry.raw)
         references = [part for part in parts if isinstance(part, Reference)]
         variables = {part: self._environment.find(part.variable) for part in references if part.variable}
         if len(references) == 1 and (variable := variables.get(references[0])):
@@ -137,11 +138,12 @@ class _Found:
                 hint="Take the whole value of the property from one key of a Secret in the chart's values.",
             )
         line = _Place("configmaps", self._place.config_map, self._place.key, name)
+        as_it_stands = self._text[entry.start : entry.end]
         if not references and "".join(str(part) for part in parts).strip() == value:
-            return line, raw, raw
+            return line, as_it_stands, as_it_stands
         if references:
             self._note_replaced(name, references)
-        return line, raw, write_value(value)
+        return line, as_it_stands, write_value(value)
 
     def _note_replaced(self, name: str, references: Iterable[Reference]) -> None:
         texts = " and ".join(reference.text for reference in references)
