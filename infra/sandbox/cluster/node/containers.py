@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -55,10 +56,12 @@ class ContainerProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Signals the main process. One that has ended already is left alone."""
-        if self._process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     def kill(self) -> None:
         """Ends the process and everything it has started."""
         if self._process.returncode is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            # Between the end of a process and the word of it, its number belongs to nobody.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
