@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shared.model.checks import CheckResult, CheckStatus, failed, passed
 from shared.model.coverage import check_coverage
+from shared.model.endpoint_change import check_drift
 from shared.model.errors import BackupError
 from shared.model.pause_decision import PauseDecision, decide_pause
 from shared.model.pause_order import check_group, longest_seconds, stage_count
@@ -81,6 +82,7 @@ async def _all_checks(plan: Plan, decision: PauseDecision, found: Sequence[_Foun
     snapshots = [item.snapshot for item in found if item.snapshot]
     results = [result for item in found for result in item.results]
     results += check_coverage(plan, storages)
+    results += check_drift(evidence.endpoint_changes(rooms.catalog, plan.name), storages)
     databases = asyncio.gather(*(_check_database(database, storages, rooms) for database in plan.databases))
     if len(snapshots) == len(plan.releases):
         results += _check_together(plan, decision, snapshots, storages)
