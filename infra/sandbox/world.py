@@ -30,6 +30,7 @@ from shared.wiring import AwsRooms, operator_rooms
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra" / "aws" / "template.yaml"
 RBAC = ROOT / "infra" / "kubernetes" / "rbac.yaml"
+PORT_FORWARD = ROOT / "infra" / "kubernetes" / "port-forward.yaml"
 STACK = "scalar-backup"
 CLUSTER, NAMESPACE, RELEASE = "prod-tokyo", "scalar", "orders"
 PLAN_NAME = "orders-prod"
@@ -53,12 +54,18 @@ class Scale:
 
 class World:
     """Enter it to start everything. `aws`, `kube` and `rooms` are hands on it; `rooms` are the product's own, as an operator
-    with network access to the pods has them. `control_plane` is one of `infra.sandbox.cluster.process.CONTROL_PLANES`."""
+    with network access to the pods has them. `control_plane` is one of `infra.sandbox.cluster.process.CONTROL_PLANES`. With
+    `overlay` the pods' addresses lead nowhere outside the cluster."""
 
     def __init__(
-        self, scale: Scale | None = None, state_dir: Path | None = None, control_plane: str = cluster_process.STAND_IN
+        self,
+        scale: Scale | None = None,
+        state_dir: Path | None = None,
+        control_plane: str = cluster_process.STAND_IN,
+        *,
+        overlay: bool = False,
     ) -> None:
-        self.scale, self.control_plane = scale or Scale(), control_plane
+        self.scale, self.control_plane, self.overlay = scale or Scale(), control_plane, overlay
         self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
         self._exit = ExitStack()
 
@@ -76,7 +83,13 @@ class World:
     def _start(self) -> None:
         self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
         running = self._exit.enter_context(
-            cluster_process.start(CLUSTER, self.aws.url, state_dir=self.state_dir / "cluster", control_plane=self.control_plane)
+            cluster_process.start(
+                CLUSTER,
+                self.aws.url,
+                state_dir=self.state_dir / "cluster",
+                control_plane=self.control_plane,
+                overlay=self.overlay,
+            )
         )
         self.kube = running.administrator()
         self._exit.callback(self.kube.close)
@@ -105,8 +118,9 @@ class World:
         return "\n".join(f"{name}={value}" for name, value in properties.items())
 
     def _grant_access(self) -> None:
-        """What infra/kubernetes/rbac.yaml tells an operator to do."""
-        self.kube.apply(document for document in yaml.safe_load_all(RBAC.read_text()))
+        """What the files in infra/kubernetes tell an operator to do."""
+        for file in [RBAC, PORT_FORWARD] if self.overlay else [RBAC]:
+            self.kube.apply(document for document in yaml.safe_load_all(file.read_text()))
         for role in CLUSTER_ROLES:
             self.kube.grant_access(self.outputs[role], GROUP)
 

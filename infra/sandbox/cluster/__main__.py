@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import signal
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -59,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, help="where pods' folders and logs are kept (default: thrown away)")
     parser.add_argument("--pod-command", type=json.loads, default=_SCALAR_POD, help="JSON list: the program of a container")
     parser.add_argument("--control-plane", choices=CONTROL_PLANES, default=STAND_IN, help="real: kube-apiserver and etcd")
+    parser.add_argument("--overlay", action="store_true", help="pods' addresses mean nothing outside the cluster")
     parser.add_argument("--api-only", action="store_true", help="no controllers and no node: objects stay as written")
     return parser.parse_args()
 
@@ -73,13 +75,15 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
     else:
         server = ApiServer(admin_token, eks_tokens, clock)
     try:
-        url = await server.start(certificates.server_context(state_directory))
+        tls = certificates.server_context(state_directory)
+        url = await server.start(tls)
         async with contextlib.AsyncExitStack() as stack:
             if not arguments.api_only:
                 network = stack.enter_context(held_network(arguments.network))
                 client = await stack.enter_async_context(ApiClient(server.direct_url, certificates.ca_pem, admin_token))
-                kubelet = await stack.enter_async_context(_node(arguments, network, state_directory, client))
+                kubelet = await stack.enter_async_context(_node(arguments, network, state_directory, client, tls))
                 server.controls.on_kill = kubelet.kill_container
+                server.forward_ports_by(kubelet.port_forwarding)
             ready = {
                 "url": url,
                 "controls_url": server.controls_url,
@@ -94,7 +98,9 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _node(arguments: argparse.Namespace, network: str, directory: Path, client: ApiClient) -> AsyncIterator[Kubelet]:
+async def _node(
+    arguments: argparse.Namespace, network: str, directory: Path, client: ApiClient, tls: ssl.SSLContext
+) -> AsyncIterator[Kubelet]:
     """Controllers and kubelet, running."""
     deployments, replica_sets, pods = (Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS))
 
@@ -105,10 +111,11 @@ async def _node(arguments: argparse.Namespace, network: str, directory: Path, cl
     node = Node(
         f"{arguments.name}-node-1",
         client,
-        AddressPool(network),
+        AddressPool(network, overlay=arguments.overlay),
         directory,
         command,
         base_environment(_REPOSITORY),
+        tls,
     )
     kubelet = Kubelet(node, pods)
     loops = [

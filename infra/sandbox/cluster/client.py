@@ -277,6 +277,13 @@ class ClusterClient:
     def cut_watches(self) -> None:
         self._control("POST", "/sandbox/cut-watches")
 
+    def cut_port_forwards(self) -> None:
+        self._control("POST", "/sandbox/cut-port-forwards")
+
+    def check_create_of_port_forwards(self, checks_create: bool) -> None:
+        """Whether the right to `create` is asked for, too, as clusters from 1.35 on do."""
+        self._control("POST", "/sandbox/port-forward-rights", {"checks_create": checks_create})
+
     def grant_access(self, role_arn: str, *groups: str) -> None:
         """An EKS access entry: whoever assumes the role is a member of the groups."""
         self._control("POST", "/sandbox/access-entries", {"role_arn": role_arn, "groups": list(groups)})

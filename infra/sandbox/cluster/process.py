@@ -57,6 +57,7 @@ def start(
     state_dir: Path | None = None,
     pod_command: Sequence[str] | None = None,
     api_only: bool = False,
+    overlay: bool = False,
     control_plane: str = STAND_IN,
 ) -> RunningCluster:
     """Starts the cluster `name` and waits until it serves.
@@ -67,9 +68,11 @@ def start(
     (`cluster.log`) after the end; without it they are thrown away and the cluster's own log goes to standard error.
     `pod_command` is the program of every container, called with --image, --address and --root.
     `api_only` leaves out controllers and node, so that nothing but the client changes an object.
+    `overlay` gives the pods addresses that lead nowhere outside the cluster, so that only port-forwards reach them.
     `control_plane` is one of CONTROL_PLANES; `real` runs kube-apiserver on etcd, which KUBEBUILDER_ASSETS must name.
 
-    Raises RuntimeError when a real control plane has no binaries, and when the process ends or does not get ready in time; its own messages are on standard error.
+    Raises RuntimeError when a real control plane has no binaries, and when the process ends or does not get ready in time; its
+    own messages are on standard error.
     """
     if control_plane == REAL:
         required_assets()  # told here, before a process is started for nothing
@@ -81,6 +84,8 @@ def start(
         command += ["--state-dir", str(state_dir)]
     if pod_command is not None:
         command += ["--pod-command", json.dumps(list(pod_command))]
+    if overlay:
+        command.append("--overlay")
     if api_only:
         command.append("--api-only")
     environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY)}

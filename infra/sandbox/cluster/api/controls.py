@@ -8,6 +8,8 @@ A real API server has no faults and no clock of its own: these two are refused t
 | POST /sandbox/clock | `{"offset_seconds": 2.5}`: the server's clock against the machine's |
 | POST /sandbox/compact | forgets history: older resourceVersions are answered with 410 |
 | POST /sandbox/cut-watches | ends all watches abruptly |
+| POST /sandbox/cut-port-forwards | ends all port-forwards abruptly |
+| POST /sandbox/port-forward-rights | `{"checks_create": true}`: as clusters from 1.35 on, not only as get |
 | POST /sandbox/access-entries | `{"role_arn": "arn:aws:iam::…:role/…", "groups": ["…"]}` |
 | POST /sandbox/kill-container | `{"namespace", "pod", "signal": "KILL", "container": only needed with several}` |
 """
@@ -42,6 +44,8 @@ class Controls:
         self._authentication, self._faults, self._clock = authentication, faults, clock
         self._compact, self._cut_watches = compact, cut_watches
         self.on_kill: KillContainer | None = None
+        self.on_cut_port_forwards: Callable[[], None] | None = None
+        self.port_forward_checks_create = False
 
     async def handle(self, http: web.Request, body: Any) -> dict[str, Any]:
         """Does what the path says; the answer's body. Raises 400, 401 or 404."""
@@ -61,6 +65,10 @@ class Controls:
                 await self._compact()
             case ("POST", "/sandbox/cut-watches"):
                 self._cut_watches()
+            case ("POST", "/sandbox/cut-port-forwards"):
+                _offered(self.on_cut_port_forwards)()
+            case ("POST", "/sandbox/port-forward-rights"):
+                self.port_forward_checks_create = _field(body, "checks_create", bool)
             case ("POST", "/sandbox/access-entries"):
                 groups = frozenset(_field(body, "groups", list))
                 self._authentication.grant(AccessEntry(_field(body, "role_arn", str), groups))

@@ -43,7 +43,7 @@ class Resource:
 _RBAC = "rbac.authorization.k8s.io"
 _STATUS = frozenset({"status"})
 
-PODS = Resource("", "v1", "pods", "Pod", subresources=frozenset({"status", "binding"}))
+PODS = Resource("", "v1", "pods", "Pod", subresources=frozenset({"status", "binding", "portforward"}))
 SERVICES = Resource("", "v1", "services", "Service", subresources=_STATUS)
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")
@@ -57,6 +57,7 @@ REPLICA_SETS = Resource(
     "apps", "v1", "replicasets", "ReplicaSet", subresources=frozenset({"status", "scale"}), counts_generation=True
 )
 JOBS = Resource("batch", "v1", "jobs", "Job", subresources=_STATUS)
+AUTOSCALERS = Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", subresources=_STATUS)
 ROLES = Resource(_RBAC, "v1", "roles", "Role")
 ROLE_BINDINGS = Resource(_RBAC, "v1", "rolebindings", "RoleBinding")
 CLUSTER_ROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
@@ -64,7 +65,7 @@ CLUSTER_ROLE_BINDINGS = Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRol
 
 ALL = (
     PODS, SERVICES, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, NAMESPACES, NODES, DEPLOYMENTS, REPLICA_SETS, JOBS,
-    ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS,
+    AUTOSCALERS, ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS,
 )  # fmt: skip
 BY_PATH = {(resource.group, resource.version, resource.plural): resource for resource in ALL}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in ALL}

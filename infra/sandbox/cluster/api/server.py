@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import ssl
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -26,9 +27,11 @@ from infra.sandbox.cluster.api.faults import Fault, Faults
 from infra.sandbox.cluster.api.objects import PATCH_TYPES, Objects
 from infra.sandbox.cluster.api.reads import Lists
 from infra.sandbox.cluster.api.requests import ResourceRequest, read_request
+from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.api.scale import Scale
-from infra.sandbox.cluster.api.store import Store
+from infra.sandbox.cluster.api.store import Key, Store
 from infra.sandbox.cluster.api.watch import Watches
+from infra.sandbox.cluster.port_forward import PortForwarding, Streams
 
 VERSION = {
     "major": "1",
@@ -62,9 +65,11 @@ class ApiServer:
         self._lists, self._watches, self._scale = Lists(store), Watches(store), Scale(self._objects)
         self._faults = Faults()
         self._watching: set[asyncio.Transport] = set()
+        self.port_forwarding = PortForwarding(self._dial)
         self.controls = Controls(
             self._authentication, faults=self._faults, clock=clock, compact=self._forget_history, cut_watches=self.cut_watches
         )
+        self.controls.on_cut_port_forwards = self.port_forwarding.cut
         create_initial_objects(self._objects)
 
     async def start(self, tls: ssl.SSLContext) -> str:
@@ -83,6 +88,7 @@ class ApiServer:
 
     async def stop(self) -> None:
         self.cut_watches()
+        self.port_forwarding.cut()
         await self._runner.cleanup()
         await self._eks_tokens.close()
 
@@ -90,6 +96,10 @@ class ApiServer:
         """Ends every watch in the middle of its stream, as a restarting API server does."""
         for transport in tuple(self._watching):
             transport.abort()
+
+    def forward_ports_by(self, node: PortForwarding) -> None:
+        """Forwards into the pods of this node."""
+        self.port_forwarding.dial = node.dial
 
     async def _forget_history(self) -> None:
         self._store.compact()
@@ -121,9 +131,9 @@ class ApiServer:
         self._authorization.require(user, request)
         if (request.group, request.resource) == _REVIEWS and request.verb == "create":
             return self._json(201, self_subject_access_review(self._authorization, user, body))
-        return await self._resource(http, request)
+        return await self._resource(http, user, request)
 
-    async def _resource(self, http: web.Request, request: ResourceRequest) -> web.StreamResponse:
+    async def _resource(self, http: web.Request, user: User, request: ResourceRequest) -> web.StreamResponse:
         definition = request.served
         if request.subresource is not None:
             if request.subresource not in definition.subresources:
@@ -132,6 +142,8 @@ class ApiServer:
                 return self._bind(request)
             if request.subresource == "scale":
                 return self._scale_answer(request)
+            if request.subresource == "portforward":
+                return await self._port_forward(http, user, request)
         match request.verb:
             case "watch":
                 return await self._stream(http, request)
@@ -166,6 +178,23 @@ class ApiServer:
             case "update" | "patch":
                 return self._json(200, self._scale.write(request))
         raise errors.method_not_allowed()
+
+    async def _port_forward(self, http: web.Request, user: User, request: ResourceRequest) -> web.StreamResponse:
+        if self.controls.port_forward_checks_create:
+            self._authorization.require(user, replace(request, verb="create"))
+        pod = self._objects.existing(request)[1].document
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        if not pod["spec"].get("nodeName"):
+            raise errors.bad_request(f"pod {name} does not have a host assigned")
+        return await self.port_forwarding.serve(http, namespace, name, "ports")
+
+    async def _dial(self, namespace: str, pod: str, port: int) -> Streams:
+        """Without a node, the address that a pod's status says is all there is."""
+        stored = self._store.get(Key(PODS, namespace, pod))
+        address = stored.document.get("status", {}).get("podIP") if stored else None
+        if not address:
+            raise LookupError(f"pod {namespace}/{pod} does not run")
+        return await asyncio.open_connection(address, port)
 
     async def _stream(self, http: web.Request, request: ResourceRequest) -> web.StreamResponse:
         self._watches.check(request)  # what is refused must be refused before the 200 is on its way

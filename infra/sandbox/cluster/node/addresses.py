@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 
+_NOWHERE = ("198", "18")
+
 
 class AddressPool:
     """Addresses of one /16, given out in turn so that a new pod never has the address of the one before."""
 
-    def __init__(self, network: str) -> None:
-        """`network` is two octets, for example `127.77`. Raises ValueError for anything outside loopback."""
+    def __init__(self, network: str, *, overlay: bool = False) -> None:
+        """`network` is two octets, for example `127.77`. Raises ValueError for anything outside loopback.
+
+        `overlay`: what pods are said to have are addresses that mean nothing outside the node.
+        """
+        self._overlay = overlay
         self._network = ipaddress.ip_network(f"{network}.0.0/16")
         if not self._network.is_loopback:
             raise ValueError(f"The pod network {network} is not in 127.0.0.0/8. Choose one such as 127.77.")
@@ -29,6 +35,11 @@ class AddressPool:
                 self._taken.add(address)
                 return address
         raise RuntimeError(f"All pod addresses of {self._network} are taken.")
+
+    def told(self, address: str) -> str:
+        """The pod's address as the API tells it. Of an overlay: one of 198.18.0.0/16, a block for benchmarks (RFC 2544) that
+        nobody routes."""
+        return ".".join([*_NOWHERE, *address.split(".")[2:]]) if self._overlay else address
 
     def give_back(self, address: str) -> None:
         self._taken.discard(address)

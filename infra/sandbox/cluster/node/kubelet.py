@@ -11,21 +11,26 @@ from infra.sandbox.cluster.api_client import ApiFailureError
 from infra.sandbox.cluster.controllers.reconcile import ReconcileQueue
 from infra.sandbox.cluster.informer import Document, Informer, Name, name_of
 from infra.sandbox.cluster.node.pods import Node, Pod
+from infra.sandbox.cluster.node.streaming import StreamingServer
+from infra.sandbox.cluster.port_forward import PortForwarding, Streams
 
 
 class Kubelet:
     def __init__(self, node: Node, pods: Informer) -> None:
         self._node, self._pods = node, pods
+        self.port_forwarding = PortForwarding(self._dial)
+        self._streaming = StreamingServer(self.port_forwarding)
         self._running: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
         self._queue = ReconcileQueue(self._bind)
         pods.on_change(self._pod_changed)
 
     async def run(self) -> None:
         """Until cancelled; then all containers are killed."""
-        await self._register()
+        await self._register(await self._streaming.start(self._node.addresses.node, self._node.tls))
         try:
             await self._queue.run()
         finally:
+            await self._streaming.stop()
             tasks = [task for _, task in self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -33,11 +38,18 @@ class Kubelet:
 
     def kill_container(self, namespace: str, pod: str, container: str | None, number: signal.Signals) -> None:
         """Sends a signal to a container's process. Raises LookupError when there is none."""
+        self._pod(namespace, pod).signal(container, number)
+
+    async def _dial(self, namespace: str, pod: str, port: int) -> Streams:
+        return await self._pod(namespace, pod).dial(port)
+
+    def _pod(self, namespace: str, pod: str) -> Pod:
+        """Raises LookupError when it does not run here."""
         document = self._pods.objects.get((namespace, pod))
         running = self._running.get(document["metadata"]["uid"]) if document else None
         if running is None:
             raise LookupError(f"no pod {namespace}/{pod} runs on node {self._node.name}")
-        running[0].signal(container, number)
+        return running[0]
 
     def _pod_changed(self, before: Document | None, after: Document | None) -> None:
         document = after or before or {}
@@ -78,7 +90,7 @@ class Kubelet:
             if error.status not in (404, 409):  # deleted or bound meanwhile
                 raise
 
-    async def _register(self) -> None:
+    async def _register(self, streaming_port: int) -> None:
         body: dict[str, Any] = {"metadata": {"name": self._node.name, "labels": {"kubernetes.io/os": "linux"}}}
         try:
             await self._node.client.create(NODES, None, body)
@@ -87,6 +99,7 @@ class Kubelet:
                 raise
         status = {
             "addresses": [{"type": "InternalIP", "address": self._node.addresses.node}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": streaming_port}},
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
         }
         await self._node.client.patch(NODES, None, self._node.name, {"status": status}, subresource="status")

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from infra.sandbox.cluster.node.containers import ContainerProcess, Launch
 from infra.sandbox.cluster.node.materials import MaterialMissingError, Materials
 from infra.sandbox.cluster.node.probes import Probe, ProbeUnsupportedError
 from infra.sandbox.cluster.node.status import ContainerState, PodStatus
+from infra.sandbox.cluster.port_forward import Streams
 
 CommandFactory = Callable[[Launch], list[str]]
 
@@ -32,7 +34,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Node:
-    """What all pods of the node share. `base_environment` is every container's, before its own variables."""
+    """What all pods of the node share. `base_environment` is every container's, before its own variables; `tls` is for the
+    node's own HTTPS port."""
 
     name: str
     client: ApiClient
@@ -40,6 +43,7 @@ class Node:
     directory: Path
     command: CommandFactory
     base_environment: dict[str, str]
+    tls: ssl.SSLContext
 
 
 class Pod:
@@ -50,7 +54,7 @@ class Pod:
         metadata = document["metadata"]
         self._namespace, self._name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self._address = node.addresses.take()
-        self._status = PodStatus(document, self._address, node.addresses.node)
+        self._status = PodStatus(document, node.addresses.told(self._address), node.addresses.node)
         self._directory = node.directory / "pods" / self.uid
         self._processes: dict[str, ContainerProcess] = {}
         self._status_changed = asyncio.Event()
@@ -91,6 +95,10 @@ class Pod:
     def kill(self) -> None:
         for process in self._processes.values():
             process.kill()
+
+    async def dial(self, port: int) -> Streams:
+        """Connects to a port inside the pod. Raises OSError when nobody listens there."""
+        return await asyncio.open_connection(self._address, port)
 
     def signal(self, container: str | None, number: signal.Signals) -> None:
         """Signals a container. Raises LookupError when it does not run or the name is missing and not clear."""
