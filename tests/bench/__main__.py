@@ -31,15 +31,20 @@ def main() -> int:
     chosen = parser.parse_args().sections or list(SECTIONS)
     if unknown := [name for name in chosen if name not in SECTIONS]:
         parser.error(f"no section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}")
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}\n", flush=True)
+    _say(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}")
     failures = []
     for name in chosen:
         began = time.monotonic()
         section = SECTIONS[name]()
-        print(show(section))
-        print(f"({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
+        _say(show(section))
+        _say(f"({name}: {time.monotonic() - began:.0f} s)")
         failures += section.failures
     return 1 if failures else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def measure() -> Section:
     programs["for comparison: window + typed kubernetes API"] = f"{window}; {_TYPED}"
     times = _alternating(programs)
     bare = median(times["boto3 alone"])
-    rows = [(name, f"{median(seconds) * 1000:.0f}", f"{(median(seconds) - bare) * 1000:.0f}") for name, seconds in times.items()]
+    rows = [
+        (name, f"{median(seconds) * 1000:.0f}", f"{(median(seconds) - bare) * 1000:.0f}") for name, seconds in times.items()
+    ]
     slow = [name for name in HANDLERS if (median(times[f"handler {name}"]) - bare) * 1000 > LIMIT_MS]
     return Section(
         title="Cold start: a fresh interpreter, in milliseconds",

@@ -72,8 +72,8 @@ def measure() -> Section:
         ),
         rows=rows,
         notes=[
-            "Floor: one round trip + pods x client CPU of a bare call. The pods' own processes run on the same cores and are in "
-            "every other number, but not in the floor."
+            "Floor: one round trip + pods x client CPU of a bare call.",
+            "The pods' processes run on the same cores and are in every other number, but not in the floor.",
         ],
         failures=failures,
     )  # fmt: skip
@@ -107,7 +107,9 @@ async def _product_and_floor(targets: Sequence[AdminTarget], rounds: int) -> tup
 async def _floor(targets: Sequence[AdminTarget], rounds: int) -> float:
     """Seconds: a bare call there and back, and what the client's CPU spends on each of many bare calls at once."""
     channels = [grpc.aio.insecure_channel(target.address) for target in targets]
-    calls = [channel.unary_unary(wire.CHECK_PAUSED, request_serializer=None, response_deserializer=None) for channel in channels]
+    calls = [
+        channel.unary_unary(wire.CHECK_PAUSED, request_serializer=None, response_deserializer=None) for channel in channels
+    ]
     await asyncio.gather(*(_call(call) for call in calls))
     trips = [await _timed(lambda: _call(calls[0]), time.perf_counter) for _ in range(30)]
     spent = [await _timed(lambda: asyncio.gather(*map(_call, calls)), time.process_time) for _ in range(rounds)]

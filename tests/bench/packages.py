@@ -32,7 +32,9 @@ def measure() -> Section:
 def _runtime_python() -> str | None:
     """A python3.13 that starts; a version manager's placeholder does not."""
     found = [path for path in (shutil.which("python3.13"), *_of_pyenv()) if path]
-    return next((path for path in found if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0), None)
+    return next(
+        (path for path in found if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0), None
+    )
 
 
 def _of_pyenv() -> list[str]:

@@ -53,7 +53,8 @@ def _target(number: int, address: str) -> AdminTarget:
 
 async def _serve(count: int) -> None:
     running = [await server.start("127.0.0.1", 0, CLUSTER_3_19) for _ in range(count)]
-    print(json.dumps([pod.target for pod in running]), flush=True)
+    sys.stdout.write(json.dumps([pod.target for pod in running]) + "\n")
+    sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
     await asyncio.gather(*(pod.stop() for pod in running))
 

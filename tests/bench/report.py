@@ -23,7 +23,7 @@ def show(section: Section) -> str:
     lines += [_line(row, widths) for row in section.rows]
     lines += ["", *section.notes] if section.notes else []
     lines += [f"**Missed**: {failure}" for failure in section.failures]
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

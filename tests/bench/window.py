@@ -1,6 +1,6 @@
-"""How much longer than `hold` the pods are paused, and what for: whole backups through the deployed state machine, in the sandbox.
+"""How much longer than `hold` the pods are paused, and what for: whole backups through the deployed state machine.
 
-From the evidence in the catalog and the functions' own logs.
+Measured in the sandbox, from the evidence in the catalog and the functions' own logs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def measure() -> Section:
     rows = [(_LABELS[name], f"{getattr(cold, name):.1f}", f"{value:.1f}") for name, value in typical.items()]
     whole_cold, whole_warm = (sum(getattr(cold, name) for name in typical), median(map(_whole, warm)))
     rows.append(("whole, beyond the hold", f"{whole_cold:.1f}", f"{whole_warm:.1f}"))
-    failures = [f"the pause was {whole_warm:.0f} ms longer than its hold; aim {LIMIT_MS:.0f} ms"] if whole_warm > LIMIT_MS else []
+    failures = (
+        [f"the pause was {whole_warm:.0f} ms longer than its hold; aim {LIMIT_MS:.0f} ms"] if whole_warm > LIMIT_MS else []
+    )
     return Section(
         title=f"The pause beyond its hold of {plan.pause.hold_seconds:.0f} s: 3 pods under load, in milliseconds",
         columns=("part", "first run", f"median of {WARM_RUNS} more"),
@@ -87,9 +89,7 @@ def _run(world: World, operator: Operator, plan: Plan) -> Split:
     return _split(evidence, plan.pause.hold_seconds, times, asyncio.run(_look_ms(evidence)))
 
 
-def _split(
-    evidence: Evidence, hold_seconds: float, times: dict[tuple[str, str], datetime], look_ms: float
-) -> Split:
+def _split(evidence: Evidence, hold_seconds: float, times: dict[tuple[str, str], datetime], look_ms: float) -> Split:
     paused, captured, resumed = evidence.pause, evidence.capture, evidence.resume
     if not (paused and paused.confirmed and paused.first_sent_at and captured and resumed and resumed.begun):
         raise RuntimeError("The run succeeded without evidence of its pause.")
