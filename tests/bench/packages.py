@@ -30,15 +30,12 @@ def measure() -> Section:
 
 
 def _runtime_python() -> str | None:
-    """A python3.13 that starts; a version manager's placeholder does not."""
-    found = [path for path in (shutil.which("python3.13"), *_of_pyenv()) if path]
-    return next(
-        (path for path in found if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0), None
-    )
-
-
-def _of_pyenv() -> list[str]:
-    return sorted(map(str, Path.home().glob(".pyenv/versions/3.13*/bin/python3.13")))
+    """A python3.13 that starts; what a version manager puts on the path may be an empty promise."""
+    candidates = [shutil.which("python3.13"), *Path.home().glob(".pyenv/versions/3.13*/bin/python3.13")]
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
+            return str(candidate)
+    return None
 
 
 def _build(python: str, function: str) -> tuple[float, float]:

@@ -9,13 +9,17 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any
 
 import boto3  # noqa: F401 - every function has it; what a way of reading needs comes on top
 
-Read = Callable[[], object]
+COUNT = 1000
+NAMESPACE, RELEASE, CLUSTER = "scalar", "orders", "prod-tokyo"
+_LABELS = {"app.kubernetes.io/instance": RELEASE}
+
+Read = Callable[[], Sized]
 
 
 def observe(access: dict[str, Any]) -> Read:
@@ -23,7 +27,6 @@ def observe(access: dict[str, Any]) -> Read:
     from shared.model.plan import EksCluster, Release
     from shared.scalar.releases import ReleasesInClusters
     from shared.system_clock import SystemClock
-    from tests.bench.pod_snapshot import CLUSTER, NAMESPACE, RELEASE
 
     api = _our_api(access)
     release = Release(cluster=EksCluster(name=CLUSTER, region="ap-northeast-1"), namespace=NAMESPACE, helm_release=RELEASE)
@@ -36,7 +39,7 @@ def list_pods(access: dict[str, Any]) -> Read:
     from shared.scalar.pod_state import pod_state
 
     api = _our_api(access)
-    return lambda: tuple(pod_state(pod) for pod in api.list("pods", "scalar", {"app.kubernetes.io/instance": "orders"}).items)
+    return lambda: tuple(pod_state(pod) for pod in api.list("pods", NAMESPACE, _LABELS).items)
 
 
 def list_typed(access: dict[str, Any]) -> Read:
@@ -48,9 +51,9 @@ def list_typed(access: dict[str, Any]) -> Read:
     api = CoreV1Api(ApiClient(configuration))
 
     def read() -> list[Any]:
-        pods, query = [], {"label_selector": "app.kubernetes.io/instance=orders", "limit": 500}
+        pods, query = [], {"label_selector": f"app.kubernetes.io/instance={RELEASE}", "limit": 500}
         while True:
-            page = api.list_namespaced_pod("scalar", **query, _request_timeout=(3, 60))
+            page = api.list_namespaced_pod(NAMESPACE, **query, _request_timeout=(3, 60))
             pods += page.items
             if not page.metadata.var_continue:
                 return pods
@@ -103,8 +106,8 @@ def main() -> None:
         started = time.perf_counter()
         read()
         again.append(time.perf_counter() - started)
-    if found != 1000:
-        raise RuntimeError(f"{found} pods were read, not 1,000.")
+    if found != COUNT:
+        raise RuntimeError(f"{found} pods were read, not {COUNT}.")
     times = {"import_ms": imported - began, "first_ms": first - imported, "again_ms": sorted(again)[1]}
     sizes = {"before_mb": before_mb, "peak_mb": _memory_mb("VmHWM")}
     sys.stdout.write(json.dumps({key: 1000 * seconds for key, seconds in times.items()} | sizes))

@@ -12,10 +12,9 @@ from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS, of_object
 from infra.sandbox.cluster.charts import release_objects
 from infra.sandbox.cluster.client import ClusterClient
 from tests.bench.pod_processes import pods
+from tests.bench.pod_readers import CLUSTER, COUNT, NAMESPACE, RELEASE
 from tests.bench.report import Section
 
-COUNT = 1000
-NAMESPACE, RELEASE, CLUSTER = "scalar", "orders", "prod-tokyo"
 IMAGE = "ghcr.io/scalar-labs/scalardb-cluster-node:3.19.0"
 _READERS = {
     "observe": "whole discovery: workload, properties, Service, pods (ours)",
