@@ -12,6 +12,8 @@ from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
 from shared.steps.request import Answer, Request, number, text
 
+LONGEST_CHECK = timedelta(hours=1)
+"""How long a run may be at its checks, with the engine's time-outs and retries."""
 LEASE_SLACK = timedelta(minutes=5)
 """How much longer than the pause the lease lasts: time for judging and for the engine's own retries."""
 
@@ -53,10 +55,15 @@ def _attempt(run: Run, attempt_number: int, resume_by: datetime, now: datetime) 
 
 
 def _close_deserted_runs(catalog: Catalog, current: Run, now: datetime) -> None:
-    """Whoever holds the lease knows that every other running record of this plan was left behind by a dead execution."""
+    """Whoever holds the lease knows that every other run of this plan that ever held it was left behind by a dead execution."""
     for run in catalog.runs(current.plan, limit=10):
-        if run.status is RunStatus.RUNNING and run.id != current.id and run.started_at < current.started_at:
+        if run.status is RunStatus.RUNNING and run.id != current.id and _is_deserted(run, now):
             catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=_deserted(run)))
+
+
+def _is_deserted(run: Run, now: datetime) -> bool:
+    """One that never had the lease may be checking still, or be about to hear that the plan is held."""
+    return run.token > 0 or now - run.started_at > LONGEST_CHECK
 
 
 def _deserted(run: Run) -> Cause:

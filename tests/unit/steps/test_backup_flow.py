@@ -237,6 +237,16 @@ async def test_a_success_removes_what_failed_runs_left_but_nothing_that_a_run_st
     assert world.dynamodb.in_use == [frozenset({world.stored.point("orders-prod", "latest").at})]
 
 
+async def test_a_run_that_is_still_at_its_checks_is_not_called_interrupted_by_one_that_was_faster(world: World) -> None:
+    await Engine(world).backup(ASKED)
+    checking = replace(
+        the_run(world), id="orders-prod-20261123T180000Z-00000000", status=RunStatus.RUNNING, token=0, attempts=(), point=None
+    )
+    world.stored.create_run(checking)
+    await Engine(world).backup(ASKED, name="e2")
+    assert world.stored.run(checking.id).status is RunStatus.RUNNING
+
+
 async def test_a_run_left_behind_is_called_interrupted_by_the_next(world: World) -> None:
     engine = Engine(world)
     await engine.backup(ASKED)
