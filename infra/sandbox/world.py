@@ -121,8 +121,9 @@ class World:
         """What the files in infra/kubernetes tell an operator to do."""
         for file in [RBAC, PORT_FORWARD] if self.overlay else [RBAC]:
             self.kube.apply(document for document in yaml.safe_load_all(file.read_text()))
-        for role in CLUSTER_ROLES:
-            self.kube.grant_access(self.outputs[role], GROUP)
+        operator = self.aws.client("sts").get_caller_identity()["Arn"]
+        for principal in [*(self.outputs[role] for role in CLUSTER_ROLES), operator]:
+            self.kube.grant_access(principal, GROUP)
 
     # -- what tests and the demo do with it
 
