@@ -19,7 +19,7 @@ from tests.scenarios.deployment import Deployment
 
 SECOND = timedelta(seconds=1)
 RUN_UP_SECONDS = 3.0
-"""A clock that is set forward leaves seconds without transfers, in which everything is consistent; the run begins after them."""
+"""A clock that is set forward leaves seconds without transfers, when everything is consistent; the run begins after them."""
 
 
 @pytest.fixture
@@ -54,7 +54,6 @@ def test_the_point_is_consistent_and_the_seconds_around_it_are_not(deployment: D
 
     naive = _naive_second(point)
     assert naive + SECOND < paused_from or naive > paused_until, "the guide's middle, read off our clock, misses the pause"
-    away = -SECOND if naive < paused_from else SECOND
     assert _some_is_torn(deployment, [naive, naive - SECOND, naive + SECOND]), "there the money does not add up"
     assert deployment.paused_pods(RELEASE) == []
 

@@ -1,0 +1,96 @@
+"""Several runs want the same plan or the same pods: one works, the others are refused by name and leave the pods alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from shared.model.records import replace
+from shared.model.run import AttemptStatus, Run, RunStatus
+from shared.model.times import iso
+from tests.scenarios.deployment import Deployment, codes, eventually
+
+RELEASE, PLAN, OTHER_PLAN = "crowded", "crowd-one", "crowd-two"
+
+
+@pytest.fixture(scope="module")
+def crowd(shared_deployment: Deployment) -> Iterator[list[Run]]:
+    """Two executions of one plan and one of another plan with the same release, all started in the same moment."""
+    deployment = shared_deployment
+    with deployment.world.environment():
+        deployment.world.install(RELEASE, pods=2)
+        deployment.apply(PLAN, RELEASE)
+        deployment.apply(OTHER_PLAN, RELEASE)
+        executions = [deployment.start(plan) for plan in (PLAN, PLAN, OTHER_PLAN)]
+        yield [deployment.run_of(deployment.finish(execution)) for execution in executions]
+
+
+def test_of_two_executions_of_a_plan_one_runs_and_the_other_is_refused_and_recorded(
+    deployment: Deployment, crowd: list[Run]
+) -> None:
+    deployment.followed += [run.execution for run in crowd]
+    refused, worked = sorted(crowd[:2], key=lambda run: run.status is RunStatus.SUCCEEDED)
+    assert worked.status is RunStatus.SUCCEEDED, worked.cause
+    assert refused.status is RunStatus.FAILED
+    assert refused.cause is not None
+    assert refused.cause.code == "LeaseHeld"
+    assert worked.id in refused.cause.message, "the holder is named"
+    assert refused.attempts == ()
+    assert [point.id for point in deployment.catalog.points(PLAN)] == [worked.id]
+
+
+def test_two_plans_with_one_release_pause_it_one_after_the_other(deployment: Deployment, crowd: list[Run]) -> None:
+    deployment.followed += [run.execution for run in crowd]
+    other = crowd[2]
+    mine = next(run for run in crowd[:2] if run.status is RunStatus.SUCCEEDED)
+    assert other.status is RunStatus.SUCCEEDED, other.cause
+    lost = [code for run in (mine, other) for code in codes(run) if code]
+    assert lost, "one of them found the other's pause"
+    assert set(lost) <= {"PausedByAnother", "NotReady"}
+    windows = sorted((point.window for point in _points(deployment, mine, other)), key=lambda window: window.confirmed_at)
+    assert windows[0].resume_began_at < windows[1].confirmed_at
+    assert deployment.paused_pods(RELEASE) == []
+
+
+def _points(deployment: Deployment, *runs: Run) -> list:
+    return [deployment.catalog.point(run.plan, run.id) for run in runs]
+
+
+def test_an_open_entry_of_the_journal_keeps_another_plan_off_its_release(deployment: Deployment, crowd: list[Run]) -> None:
+    """As left by a run that is between its Pause and its resume; but the pods run, and only the journal says so."""
+    mine = next(run for run in crowd[:2] if run.status is RunStatus.SUCCEEDED)
+    catalog = deployment.catalog
+    known = catalog.pause_journal(mine.id, mine.attempts[-1].number)
+    assert known is not None
+    now = known.opened_at + timedelta(minutes=30)
+    lease = catalog.acquire_lease(PLAN, "crowd-one-left-behind", now + timedelta(minutes=5), now)
+    left = replace(known, run=lease.run, token=lease.token, attempt=1, closed_at=None, closed_by="")
+    catalog.open_pause(left)
+    try:
+        deployment.apply(OTHER_PLAN, RELEASE, attempts=1)
+        run = deployment.back_up(OTHER_PLAN)
+    finally:
+        catalog.close_pause(lease.run, 1, "operator", now)
+        catalog.release_lease(PLAN, lease.run, lease.token)
+    assert run.status is RunStatus.FAILED
+    assert run.cause is not None
+    assert run.cause.code == "PausedByAnother"
+    assert lease.run in run.cause.message
+    assert [attempt.status for attempt in run.attempts] == [AttemptStatus.INVALID]
+    assert deployment.paused_pods(RELEASE) == []
+
+
+def test_a_second_run_is_told_until_when_the_plan_is_held(deployment: Deployment) -> None:
+    deployment.world.install("held")
+    plan = deployment.apply("held", "held")
+    first = deployment.start(plan)
+    held = deployment.run_when(first, lambda run: run.token > 0, "the first run holds the lease")
+    refused = deployment.command("backup", "run", plan, "-o", "json")
+    assert refused.code == 1
+    cause = refused.answer["run"]["cause"]
+    assert cause["code"] == "LeaseHeld"
+    assert held.id in cause["message"]
+    assert deployment.run_of(deployment.finish(first)).status is RunStatus.SUCCEEDED
+    eventually(lambda: not deployment.paused_pods("held"), f"the pods of {plan} run at {iso(held.started_at)}")
