@@ -47,7 +47,8 @@ class PodRelay:
         folder = tempfile.mkdtemp(prefix="port-forward-")  # only its owner may enter
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._socket_file = Path(folder) / "pod"
-        self._listener = self._listen()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listen()
         self._serving = asyncio.create_task(self._serve(), name=f"port-forward to {namespace}/{pod}")
 
     @property
@@ -64,12 +65,20 @@ class PodRelay:
         self._remove_folder()
         self._on_close()
 
-    def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.setblocking(False)
-        listener.bind(self.path)
-        listener.listen(WAITING)
-        return listener
+    def _listen(self) -> None:
+        self._listener.setblocking(False)
+        self._listener.bind(self.path)
+        self._listener.listen(WAITING)
+
+    def _listen_again(self) -> None:
+        """Before the connection ends, so that whoever comes back at once is let in."""
+        if self._listener.fileno() == -1:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listen()
+
+    def _stop_listening(self) -> None:
+        self._listener.close()
+        self._socket_file.unlink()
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -80,14 +89,12 @@ class PodRelay:
                 self.problem = Misconfigured(f"The port-forward to {self._pod} cannot go on: {error}.", hint=FILES_HINT)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            self._listener.close()
-            self._socket_file.unlink()
+            self._stop_listening()
             reader, writer = await asyncio.open_unix_connection(sock=connection)
             try:
                 await self._forward(reader, writer)
             finally:
-                # Before the connection ends, so that whoever comes back at once is let in.
-                self._listener = self._listen()
+                self._listen_again()
                 writer.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,6 +105,7 @@ class PodRelay:
             try:
                 await self._copy(reader, writer, stream)
             finally:
+                self._listen_again()
                 await stream.close()
         except BackupError as error:
             self.problem = error

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from shared.model.plan import AdminTls
 from shared.model.records import Value
 
+FORWARD_AGAIN_SECONDS = 0.02
+
 
 class Endpoint(NamedTuple):
     """Where to connect. With `unix_path` the connection goes to that socket, which leads to `host` and `port`."""
@@ -28,6 +30,7 @@ class Finding(StrEnum):
     EXPECTS_TLS = "speaks TLS, we speak plain text"
     EXPECTS_PLAIN_TEXT = "speaks plain text, we speak TLS"
     UNTRUSTED = "has a certificate that our CA did not sign"
+    OUT_OF_DATE = "has a certificate that is not valid now"
     OTHER_NAME = "has a certificate for other names"
     FITS = "accepts our kind of connection"
 
@@ -37,6 +40,10 @@ class Probe(Value):
 
     finding: Finding
     detail: str = ""
+
+
+_OUT_OF_DATE = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL; also for the CA itself."""
 
 
 async def probe(endpoint: Endpoint, tls: AdminTls | None, timeout_seconds: float) -> Probe:
@@ -65,6 +72,8 @@ async def _probe_certificate(endpoint: Endpoint, tls: AdminTls, timeout_seconds:
         trusting_ca.check_hostname = True
         await _connect(endpoint, timeout_seconds, trusting_ca, tls.server_name or endpoint.host)
     except ssl.SSLCertVerificationError as error:
+        if error.verify_code in _OUT_OF_DATE:
+            return Probe(finding=Finding.OUT_OF_DATE, detail=error.verify_message)
         names = _names(certificate) if trusting_ca.check_hostname else ""
         finding = Finding.OTHER_NAME if trusting_ca.check_hostname else Finding.UNTRUSTED
         return Probe(finding=finding, detail=names or error.verify_message)
@@ -84,10 +93,7 @@ async def _connect(
         OSError, ssl.SSLError, TimeoutError: no connection of this kind.
     """
     async with asyncio.timeout(timeout_seconds):
-        if endpoint.unix_path:
-            _, writer = await asyncio.open_unix_connection(endpoint.unix_path, ssl=context, server_hostname=name)
-        else:
-            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context, server_hostname=name)
+        _, writer = await _open(endpoint, ssl=context, server_hostname=name)
     encrypted = writer.get_extra_info("ssl_object")
     certificate: dict[str, Any] = (encrypted.getpeercert() if encrypted else None) or {}
     writer.close()
@@ -96,6 +102,17 @@ async def _connect(
         async with asyncio.timeout(timeout_seconds):
             await writer.wait_closed()
     return certificate
+
+
+async def _open(endpoint: Endpoint, **tls: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if not endpoint.unix_path:
+        return await asyncio.open_connection(endpoint.host, endpoint.port, **tls)
+    while True:
+        try:
+            return await asyncio.open_unix_connection(endpoint.unix_path, **tls)
+        except (FileNotFoundError, ConnectionRefusedError):
+            # A forward serves one connection at a time, and the one before has only just been hung up.
+            await asyncio.sleep(FORWARD_AGAIN_SECONDS)
 
 
 def _trusting_everybody() -> ssl.SSLContext:

@@ -55,14 +55,17 @@ class ScriptedPod:
         self._server: grpc.aio.Server | None = None
         self._later: set[asyncio.Task[None]] = set()
 
-    async def start(self, credentials: grpc.ServerCredentials | None = None, services: bool = True) -> ScriptedPod:
+    async def start(
+        self, credentials: grpc.ServerCredentials | None = None, services: bool = True, at: AdminTarget | None = None
+    ) -> ScriptedPod:
+        """`at` is where it was before; by default at a new address."""
         handlers = [self._handler()] if services else []
         self._server = grpc.aio.server(handlers=handlers, options=[("grpc.so_reuseport", 0)])
-        host = next(_addresses)
+        host, port = (at.host, at.port) if at else (next(_addresses), 0)
         add = (
-            self._server.add_insecure_port(f"{host}:0")
+            self._server.add_insecure_port(f"{host}:{port}")
             if credentials is None
-            else self._server.add_secure_port(f"{host}:0", credentials)
+            else self._server.add_secure_port(f"{host}:{port}", credentials)
         )
         await self._server.start()
         self.target = AdminTarget(pod=self.name, uid=f"uid-{self.name}", host=host, port=add, port_source="the test")
