@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, contract, note, output_option, second, write
+from shared.cli.plan_init import init
 from shared.model.cron import eventbridge_cron
 from shared.model.errors import InvalidPlan, UnknownPlan
 from shared.model.pause_decision import decide_pause
@@ -29,6 +30,9 @@ def plan() -> None:
     Example:
       scalar-backup plan apply orders-prod.yaml
     """
+
+
+plan.add_command(init)
 
 
 @plan.command("apply")

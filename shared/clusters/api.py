@@ -10,7 +10,8 @@ from typing import Any
 
 from shared.clusters.access import Access
 from shared.clusters.connection import Answer, Connection, Request, TokenSource
-from shared.clusters.patches import JSON_PATCH, Patch, guarded, last_writer
+from shared.clusters.field_owners import field_owners
+from shared.clusters.patches import JSON_PATCH, Patch, guarded
 from shared.clusters.refusals import NOT_KUBERNETES_HINT, Refusal, cut, error_for, refusal_of
 from shared.clusters.resources import collection_path, group_of, label_selector, object_path
 from shared.clusters.watch import WatchStream
@@ -214,7 +215,8 @@ class KubernetesApi:
 
     def _conflict(self, what: str, answer: Answer, current: KubernetesObject | None) -> Conflict:
         said = refusal_of(answer.status, answer.headers, answer.body).sentence
-        writer = last_writer(current) if current else "somebody who deleted it"
+        owners = field_owners(current) if current else ()
+        writer = str(owners[0]) if owners else "somebody else"
         return Conflict(
             f"{self._connection.name}: cannot {what}: it was changed in the meantime, last by {writer}: {said} (HTTP 409).",
             hint="Nothing was written. Let the other finish (helm, a GitOps controller, a person), then try again.",

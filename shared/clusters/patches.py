@@ -1,14 +1,12 @@
-"""The kinds of patch that the Kubernetes API knows, their precondition, and who an object was written by.
+"""The kinds of patch that the Kubernetes API knows, and their precondition.
 
-Source: Kubernetes API concepts, "Updates to existing resources" and "Server-Side Apply" (field management).
+Source: Kubernetes API concepts, "Updates to existing resources".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from shared.model.kubernetes import KubernetesObject
 
 MERGE_PATCH = "application/merge-patch+json"
 """Objects merge, null removes, lists are replaced as a whole."""
@@ -32,13 +30,3 @@ def guarded(patch: Patch, resource_version: str | None) -> dict[str, Any] | list
     if not resource_version:
         return dict(patch)
     return {**patch, "metadata": {**patch.get("metadata", {}), "resourceVersion": resource_version}}
-
-
-def last_writer(document: KubernetesObject) -> str:
-    """The field manager that wrote an object last, and when; `somebody else` where the server does not record it."""
-    entries = [entry for entry in document["metadata"].get("managedFields") or () if entry.get("manager")]
-    if not entries:
-        return "somebody else"
-    newest = max(entries, key=lambda entry: str(entry.get("time", "")))
-    when = f" at {newest['time']}" if newest.get("time") else ""
-    return f"{newest['manager']}{when}"
