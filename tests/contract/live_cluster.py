@@ -27,9 +27,17 @@ from tests.contract.clusters.fake_sts import SECRET_KEY, fake_sts
 
 REGION = "ap-northeast-1"
 NAMESPACE, HELM_RELEASE = "scalar", "orders"
+PARTICIPANT = "orders-api"
 PRODUCT, POD_COUNT = "scalardb-cluster", 2
 CONTROL_PLANES = [STAND_IN, REAL]
-PROPERTIES = "scalar.db.storage=dynamo\nscalar.db.contact_points=ap-northeast-1\nscalar.db.username=${env:SCALAR_DB_USERNAME}\n"
+SECRET = "orders-credentials"
+PROPERTIES = """\
+scalar.db.storage=jdbc
+scalar.db.contact_points=jdbc:postgresql://orders-db:5432/orders
+scalar.db.username=${env:SCALAR_DB_USERNAME}
+scalar.db.password=${env:SCALAR_DB_PASSWORD}
+"""
+"""The endpoint stands in the ConfigMap, the user name in the pod template and the password in a Secret."""
 _PROGRAM = [sys.executable, "-m", "tests.contract.kubernetes.tiny_program"]
 
 
@@ -41,6 +49,7 @@ class LiveCluster:
     admin: ClusterClient
     running: process.RunningCluster
     deployment: str
+    config_map: str
     arns: dict[str, str]
     _stack: ExitStack
     _roles: Iterator[int] = field(default_factory=itertools.count)
@@ -49,6 +58,17 @@ class LiveCluster:
     def release(self) -> Release:
         return Release(
             cluster=EksCluster(name=self.name, region=REGION), namespace=NAMESPACE, helm_release=HELM_RELEASE, admin_port=None
+        )
+
+    @property
+    def participant(self) -> Release:
+        """An application with the library inside, known by its labels."""
+        return Release(
+            cluster=EksCluster(name=self.name, region=REGION),
+            namespace=NAMESPACE,
+            helm_release=PARTICIPANT,
+            admin_port=60053,
+            selector=f"app={PARTICIPANT}",
         )
 
     def sign_in(self, *groups: str) -> KubernetesApi:
@@ -92,9 +112,30 @@ def live_cluster(control_plane: str) -> Iterator[LiveCluster]:
         admin = running.administrator()
         stack.callback(admin.close)
         objects = release_objects(
-            PRODUCT, HELM_RELEASE, NAMESPACE, PROPERTIES, POD_COUNT, "tiny:1", env={"SCALAR_DB_USERNAME": "app"}
+            PRODUCT,
+            HELM_RELEASE,
+            NAMESPACE,
+            PROPERTIES,
+            POD_COUNT,
+            "tiny:1",
+            env={"SCALAR_DB_USERNAME": "app"},
+            user_secret=(SECRET, {"SCALAR_DB_PASSWORD": "first"}),
         )
-        admin.apply(objects)
-        deployment = next(item["metadata"]["name"] for item in objects if item["kind"] == "Deployment")
-        admin.wait_until_ready(NAMESPACE, deployment, 60)
-        yield LiveCluster(name, admin, running, deployment, arns, stack)
+        admin.apply([*objects, _participant()])
+        deployment, config_map = (
+            next(item["metadata"]["name"] for item in objects if item["kind"] == kind) for kind in ("Deployment", "ConfigMap")
+        )
+        for each in (deployment, PARTICIPANT):
+            admin.wait_until_ready(NAMESPACE, each, 60)
+        yield LiveCluster(name, admin, running, deployment, config_map, arns, stack)
+
+
+def _participant() -> dict[str, Any]:
+    labels = {"app": PARTICIPANT}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "api", "image": "tiny:1"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": PARTICIPANT, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }
