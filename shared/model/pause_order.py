@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.model.checks import CheckResult, failed, warned
 from shared.model.plan import PauseSettings
+from shared.model.pods import ReleaseSnapshot
 from shared.model.products import AUDITOR, LEDGER, PARTICIPANT
 from shared.model.storage import ReleaseStorage
 
@@ -31,6 +32,19 @@ def stage_count(products: Sequence[str]) -> int:
 def longest_seconds(settings: PauseSettings, stages_to_pause: int) -> float:
     """What pausing and holding may take: each stage drains on its own, because requests still arrive while another one does."""
     return stages_to_pause * settings.drain_seconds + settings.hold_seconds
+
+
+def check_overlap(snapshots: Sequence[ReleaseSnapshot]) -> tuple[CheckResult, ...]:
+    """Pods that two entries of the plan both name: the second Pause of a pod would look like somebody else's."""
+    owners: dict[str, str] = {}
+    results = []
+    for snapshot in snapshots:
+        key = snapshot.release.key
+        if shared := [pod for pod in snapshot.pods if owners.setdefault(pod.uid, key) != key]:
+            detail = f"{len(shared)} pods, {shared[0].name} among them, also belong to {owners[shared[0].uid]}."
+            hint = "Change a selector, so that each pod belongs to one release or participant."
+            results.append(failed("pods-apart", key, detail, hint))
+    return tuple(results)
 
 
 def check_group(products: Sequence[str], storages: Iterable[ReleaseStorage] = ()) -> tuple[CheckResult, ...]:

@@ -37,12 +37,19 @@ def find_admin_port(
         NotReady: the properties give a port that cannot be read as one.
     """
     if release.admin_port is not None:
-        return AdminPort(release.admin_port, "the plan")
+        return port_in_plan(release)
     return (
         _from_properties(release, product, mounted)
         or _from_services(product, deployment, services)
         or AdminPort(product.admin_port, f"the default of {product.title}")
     )
+
+
+def port_in_plan(release: Release) -> AdminPort:
+    """Raises NotReady when the plan names no port."""
+    if release.admin_port is None:
+        raise NotReady(f"{release.key}: the plan names no Admin port.", hint="Set admin_port.")
+    return AdminPort(release.admin_port, "the plan")
 
 
 def _from_properties(release: Release, product: Product, mounted: MountedProperties | None) -> AdminPort | None:

@@ -13,17 +13,21 @@ from shared.model.pods import ContainerState, DeploymentState, PodState
 from shared.model.times import parse_instant
 
 TEMPLATE_HASH_LABEL = "pod-template-hash"
+"""On the pods of a Deployment."""
+REVISION_LABEL = "controller-revision-hash"
+"""The same on the pods of a StatefulSet or DaemonSet."""
 
 
 def pod_state(pod: KubernetesObject) -> PodState:
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
+    labels = metadata.get("labels") or {}
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     return PodState(
         name=metadata["name"],
         uid=metadata["uid"],
         ip=status.get("podIP") or "",
         node=spec.get("nodeName") or "",
-        template_hash=(metadata.get("labels") or {}).get(TEMPLATE_HASH_LABEL, ""),
+        template_hash=labels.get(TEMPLATE_HASH_LABEL) or labels.get(REVISION_LABEL, ""),
         phase=status.get("phase") or "",
         ready=conditions.get("Ready") == "True",
         deleting=bool(metadata.get("deletionTimestamp")),

@@ -12,7 +12,7 @@ from shared.model.plan import Cluster
 from shared.model.pods import PodEvent, PodEventType, ReleaseSnapshot, WatchReport
 from shared.scalar.cluster_reader import ClusterReader, WatchStream
 from shared.scalar.pod_state import pod_state
-from shared.scalar.products import APP_LABEL, INSTANCE_LABEL
+from shared.scalar.workload import pod_labels
 
 SERVER_TIMEOUT_SECONDS = 60
 """How long the API server keeps one watch open. A stream that ends is continued from where it was."""
@@ -90,7 +90,7 @@ class Follower:
 
     def _follow_one_stream(self, server_timeout_seconds: int) -> None:
         release = self._snapshot.release
-        labels = {INSTANCE_LABEL: release.helm_release, APP_LABEL: self._snapshot.product}
+        labels = pod_labels(release, self._snapshot.product)
         stream = self._open_cluster(release.cluster).watch(
             "pods", release.namespace, labels, self._position, server_timeout_seconds
         )

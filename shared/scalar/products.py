@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from shared.model.products import AUDITOR, LEDGER
 from shared.model.records import Value
 
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -30,8 +31,9 @@ class Product(Value):
 
     `admin_port_name` is the port's name in the headless Service, `admin_port` the number when nothing else is said.
     `admin_port_property` is empty where no property moves the Admin service to another port, `tls_property` where the chart
-    knows no TLS. `properties_keys` are the ConfigMap's keys, the present one first. `grace_seconds` is the chart's
-    terminationGracePeriodSeconds.
+    knows no TLS; `tls_ca_property` and `tls_name_property` say where the CA lies in the container and which name its
+    certificate has, where the server's own file says so. `properties_keys` are the ConfigMap's keys, the present one first.
+    `grace_seconds` is the chart's terminationGracePeriodSeconds.
     """
 
     app: str
@@ -44,6 +46,8 @@ class Product(Value):
     properties_keys: tuple[str, ...]
     templating: Templating
     grace_seconds: int
+    tls_ca_property: str = ""
+    tls_name_property: str = ""
 
 
 SCALARDB_CLUSTER = Product(
@@ -58,6 +62,8 @@ SCALARDB_CLUSTER = Product(
     properties_keys=("scalardb-cluster-node.properties",),
     templating=Templating.PLACEHOLDERS,
     grace_seconds=90,
+    tls_ca_property="scalar.db.cluster.tls.ca_root_cert_path",
+    tls_name_property="scalar.db.cluster.tls.override_authority",
 )
 SCALARDB_SERVER = Product(
     app="scalardb",
@@ -72,7 +78,7 @@ SCALARDB_SERVER = Product(
     grace_seconds=60,
 )
 SCALARDL_LEDGER = Product(
-    app="ledger",
+    app=LEDGER,
     title="ScalarDL Ledger",
     container="scalardl-ledger",
     admin_port_name="scalardl-admin",
@@ -84,7 +90,7 @@ SCALARDL_LEDGER = Product(
     grace_seconds=60,
 )
 SCALARDL_AUDITOR = Product(
-    app="auditor",
+    app=AUDITOR,
     title="ScalarDL Auditor",
     container="scalardl-audit-auditor",
     admin_port_name="scalardl-auditor-admin",
@@ -95,6 +101,9 @@ SCALARDL_AUDITOR = Product(
     templating=Templating.TEMPLATE,
     grace_seconds=60,
 )
+
+AUDITED_PROPERTY = "scalar.dl.ledger.auditor.enabled"
+"""In Ledger's properties: it works together with an Auditor."""
 
 PRODUCTS = {product.app: product for product in (SCALARDB_CLUSTER, SCALARDB_SERVER, SCALARDL_LEDGER, SCALARDL_AUDITOR)}
 """By the value of `APP_LABEL`."""

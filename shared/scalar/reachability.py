@@ -113,28 +113,34 @@ def _misfit(channel: PodChannel, found: Probe, timeout_seconds: float) -> CheckR
             return _failed(
                 channel,
                 "speaks TLS, and this product was told to speak plain text.",
-                "Give this deployment the release's CA certificate (ca.crt of its TLS Secret) and a name from the server's "
-                "certificate.",
+                "Set tls of the release in the plan: enabled: true, the CA (ca.crt of its TLS Secret, as ca_secret, "
+                "ca_config_map or ca_pem), and as server_name a name from the server's certificate.",
             )
         case Finding.EXPECTS_PLAIN_TEXT:
             return _failed(
                 channel,
                 "speaks plain text, and this product was told to speak TLS.",
-                "Remove the TLS settings of this release from the deployment, or turn TLS on in the release's properties "
-                "(tls.enabled).",
+                "Set tls.enabled: false of the release in the plan, or turn TLS on in the release's properties (tls.enabled).",
             )
         case Finding.UNTRUSTED:
             return _failed(
                 channel,
                 f"has a certificate that the given CA did not sign ({found.detail}).",
-                "Give this deployment ca.crt from the Secret that the server's certificate comes from; it changes when the CA "
-                "is made anew.",
+                "Set tls.ca_secret, tls.ca_config_map or tls.ca_pem of the release in the plan to ca.crt of the Secret that "
+                "the server's certificate comes from; it changes when the CA is made anew.",
+            )
+        case Finding.OUT_OF_DATE:
+            return _failed(
+                channel,
+                f"has a certificate, or a CA, outside of its period of validity ({found.detail}).",
+                "Renew it (with cert-manager: look at the Certificate resource), restart the pods, and give the new CA if that "
+                'changed too; "not yet valid" points to a wrong clock.',
             )
         case Finding.OTHER_NAME:
             return _failed(
                 channel,
                 f"has a certificate for {found.detail}, not for {expected}.",
-                "Set the expected server name of the TLS settings to one of the names in the certificate.",
+                "Set tls.server_name of the release in the plan to one of the names in the certificate.",
             )
         case _:
             return _failed(channel, f"cannot be reached ({found.detail}).", _HINT_PATH.format(port=target.port))

@@ -9,19 +9,23 @@ from typing import TypeVar
 
 from shared.model.errors import NotReady
 from shared.model.kubernetes import KubernetesObject
-from shared.model.plan import Cluster, Release
+from shared.model.plan import AdminTls, Cluster, Release
 from shared.model.pods import AdminTarget, PodState, ReleaseSnapshot, WatchReport
+from shared.model.products import LEDGER, PARTICIPANT
+from shared.model.records import replace
 from shared.model.storage import ReleaseStorage
 from shared.scalar import pod_watch
-from shared.scalar.admin_port import AdminPort, find_admin_port
+from shared.scalar.admin_port import AdminPort, find_admin_port, port_in_plan
+from shared.scalar.admin_tls import find_admin_tls, participant_tls
 from shared.scalar.clock import Clock
 from shared.scalar.cluster_reader import ClusterReader
 from shared.scalar.mounted_properties import MountedProperties, read_mounted_properties
+from shared.scalar.participants import find_participant
 from shared.scalar.pod_state import deployment_state, pod_state
 from shared.scalar.pod_watch import Follower, ReleasesWatch
-from shared.scalar.products import Product
+from shared.scalar.products import AUDITED_PROPERTY, Product
 from shared.scalar.properties import storage_of
-from shared.scalar.workload import find_deployment, find_workload, product_labels
+from shared.scalar.workload import find_deployment, find_workload, pod_labels
 
 MOST_RELEASES_AT_ONCE = 16
 
@@ -55,14 +59,14 @@ class ReleasesInClusters:
         return frozenset(target.uid for target, is_alive in zip(targets, alive, strict=True) if is_alive)
 
     def storage(self, releases: Sequence[Release]) -> tuple[ReleaseStorage, ...]:
-        """What the properties of each release say about its databases. A value that only a Secret holds which may not be read
-        is `unresolved(…)`.
+        """What the properties of each release say about its databases; participants have none that are known. A value that
+        only a Secret holds which may not be read is `unresolved(…)`.
 
         Raises:
             NotReady: a release or its properties file was not found, or makes no sense.
             Unreachable, Throttled, Forbidden: the cluster.
         """
-        return _for_all(releases, self._storage)
+        return _for_all([release for release in releases if not release.is_participant], self._storage)
 
     def watch(self, snapshots: Sequence[ReleaseSnapshot]) -> AbstractContextManager[ReleasesWatch]:
         """Watches the pods from each snapshot's `resource_version` on until the context ends."""
@@ -74,15 +78,32 @@ class ReleasesInClusters:
 
     def _observe(self, release: Release) -> ReleaseSnapshot:
         reader = self._open_cluster(release.cluster)
+        if release.is_participant:
+            return self._observe_participant(reader, release)
         product, deployment, found, resource_version = find_workload(reader, release)
+        mounted = _properties_if_any(reader, product, deployment)
+        port = _admin_port(reader, release, product, deployment, mounted)
+        tls = find_admin_tls(reader, release, product, deployment, mounted)
         pods = tuple(pod_state(pod) for pod in found)
-        port = _admin_port(reader, release, product, deployment)
         return ReleaseSnapshot(
             release=release,
             product=product.app,
             deployment=deployment_state(deployment),
             pods=pods,
-            targets=_targets(release, pods, port),
+            targets=_targets(release, pods, port, tls),
+            resource_version=resource_version,
+            taken_at=self._clock.now(),
+        )
+
+    def _observe_participant(self, reader: ClusterReader, release: Release) -> ReleaseSnapshot:
+        deployment, found, resource_version = find_participant(reader, release)
+        pods = tuple(pod_state(pod) for pod in found)
+        return ReleaseSnapshot(
+            release=release,
+            product=PARTICIPANT,
+            deployment=deployment_state(deployment) if deployment else None,
+            pods=pods,
+            targets=_targets(release, pods, port_in_plan(release), participant_tls(reader, release)),
             resource_version=resource_version,
             taken_at=self._clock.now(),
         )
@@ -97,7 +118,8 @@ class ReleasesInClusters:
         reader = self._open_cluster(release.cluster)
         product, deployment = find_deployment(reader, release)
         mounted = read_mounted_properties(reader, deployment, product)
-        return storage_of(mounted.properties, release.key, mounted.source)
+        is_audited = product.app == LEDGER and mounted.properties.get(AUDITED_PROPERTY, "").lower() == "true"
+        return replace(storage_of(mounted.properties, release.key, mounted.source), is_audited=is_audited)
 
     def _followers(self, positions: Mapping[str, str], snapshots: Sequence[ReleaseSnapshot]) -> list[Follower]:
         return [
@@ -124,19 +146,20 @@ def _for_all(releases: Sequence[Release], look: Callable[[Release], T]) -> tuple
     return tuple(done.result() for done in looks)
 
 
-def _admin_port(reader: ClusterReader, release: Release, product: Product, deployment: KubernetesObject) -> AdminPort:
+def _admin_port(
+    reader: ClusterReader, release: Release, product: Product, deployment: KubernetesObject, mounted: MountedProperties | None
+) -> AdminPort:
     """Asks the cluster only for what decides: a port in the plan needs nothing."""
-    mounted: MountedProperties | None = None
-    services: tuple[KubernetesObject, ...] = ()
-    if release.admin_port is None:
-        mounted = _properties_if_any(reader, product, deployment)
-        services = reader.list("services", release.namespace, product_labels(release, product)).items
+    if release.admin_port is not None:
+        return port_in_plan(release)
+    services = reader.list("services", release.namespace, pod_labels(release, product.app)).items
     return find_admin_port(release, product, deployment, mounted, services)
 
 
 def _properties_if_any(reader: ClusterReader, product: Product, deployment: KubernetesObject) -> MountedProperties | None:
-    """Without a readable properties file the Service says the port; `storage` says what is wrong with the file."""
-    if not product.admin_port_property:
+    """Without a readable properties file the Service says the port and the health probe whether TLS is on; `storage` says what
+    is wrong with the file."""
+    if not product.admin_port_property and not product.tls_property:
         return None
     try:
         return read_mounted_properties(reader, deployment, product)
@@ -144,7 +167,7 @@ def _properties_if_any(reader: ClusterReader, product: Product, deployment: Kube
         return None
 
 
-def _targets(release: Release, pods: Sequence[PodState], port: AdminPort) -> tuple[AdminTarget, ...]:
+def _targets(release: Release, pods: Sequence[PodState], port: AdminPort, tls: AdminTls | None) -> tuple[AdminTarget, ...]:
     """A Service would balance between the pods, so each is addressed by its own IP. A pod without one is never left out."""
     if homeless := [f"{pod.name} ({_why_no_address(pod)})" for pod in pods if not pod.ip]:
         raise NotReady(
@@ -160,6 +183,7 @@ def _targets(release: Release, pods: Sequence[PodState], port: AdminPort) -> tup
             port_source=port.source,
             cluster=release.cluster,
             namespace=release.namespace,
+            tls=tls,
         )
         for pod in pods
     )

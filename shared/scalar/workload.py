@@ -25,9 +25,9 @@ class Workload(NamedTuple):
     resource_version: str
 
 
-def product_labels(release: Release, product: Product) -> dict[str, str]:
-    """What the pods, the Deployment and the Services of a release's product carry; Envoy's do not."""
-    return {INSTANCE_LABEL: release.helm_release, APP_LABEL: product.app}
+def pod_labels(release: Release, app: str) -> dict[str, str]:
+    """What the pods of a release carry; those of a product, by its `app`, like its Deployment and Services, unlike Envoy."""
+    return release.selector_labels or {INSTANCE_LABEL: release.helm_release, APP_LABEL: app}
 
 
 def find_deployment(reader: ClusterReader, release: Release) -> tuple[Product, KubernetesObject]:
@@ -61,7 +61,7 @@ def find_workload(reader: ClusterReader, release: Release) -> Workload:
     """Also lists the pods. Raises like `find_deployment`, and NotReady for a pod that carries the release's labels but is not
     the Deployment's: clients may reach it through the Service, so it must not stay unpaused unnoticed."""
     product, deployment = find_deployment(reader, release)
-    labels = product_labels(release, product)
+    labels = pod_labels(release, product.app)
     pods = reader.list("pods", release.namespace, labels)
     replica_sets = reader.list("replicasets", release.namespace, labels).items
     if strangers := [pod for pod in pods.items if not _is_owned(pod, deployment, replica_sets)]:
@@ -77,18 +77,19 @@ def find_workload(reader: ClusterReader, release: Release) -> Workload:
 def _is_owned(pod: KubernetesObject, deployment: KubernetesObject, replica_sets: Iterable[KubernetesObject]) -> bool:
     """Through a ReplicaSet that the Deployment controls. A ReplicaSet that came or went between the two lists is known by its
     name, which the Deployment's controller makes from the hash of the pod template."""
-    owner = _controller(pod)
+    owner = controller_of(pod)
     if owner is None or owner.get("kind") != "ReplicaSet":
         return False
     for replica_set in replica_sets:
         if replica_set["metadata"]["uid"] == owner["uid"]:
-            above = _controller(replica_set)
+            above = controller_of(replica_set)
             return above is not None and above["uid"] == deployment["metadata"]["uid"]
     template_hash = (pod["metadata"].get("labels") or {}).get(TEMPLATE_HASH_LABEL)
     return bool(owner.get("name") == f"{deployment['metadata']['name']}-{template_hash}")
 
 
-def _controller(item: KubernetesObject) -> KubernetesObject | None:
+def controller_of(item: KubernetesObject) -> KubernetesObject | None:
+    """The owner reference of what controls an object."""
     owners: list[KubernetesObject] = item["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)
 

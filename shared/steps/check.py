@@ -11,7 +11,7 @@ from shared.model.coverage import check_coverage
 from shared.model.endpoint_change import check_drift
 from shared.model.errors import BackupError
 from shared.model.pause_decision import PauseDecision, decide_pause
-from shared.model.pause_order import check_group, longest_seconds, stage_count
+from shared.model.pause_order import check_group, check_overlap, longest_seconds, stage_count
 from shared.model.plan import Database, Plan, Release
 from shared.model.pods import ReleaseSnapshot, unfit
 from shared.model.records import replace, to_record
@@ -19,6 +19,7 @@ from shared.model.run import Run, run_id
 from shared.model.storage import ReleaseStorage
 from shared.steps import evidence
 from shared.steps.pause import RESUME_RESERVE_SECONDS
+from shared.steps.pausing_runs import name_pausing_runs
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Execution, Request, execution, mapping, text
 
@@ -87,7 +88,7 @@ async def _all_checks(plan: Plan, decision: PauseDecision, found: Sequence[_Foun
     if len(snapshots) == len(plan.releases):
         results += _check_together(plan, decision, snapshots, storages)
     if decision.needed:
-        results += await _check_admin_ports(plan, snapshots, rooms)
+        results += name_pausing_runs(await _check_admin_ports(plan, snapshots, rooms), rooms.catalog)
     for checked in await databases:
         results += checked
     return tuple(results)
@@ -98,7 +99,7 @@ def _check_together(
 ) -> tuple[CheckResult, ...]:
     """What only all releases together show: whether one is missing, and whether pausing them in turn can take too long."""
     products = [snapshot.product for snapshot in snapshots]
-    results = check_group(products, storages)
+    results = (*check_group(products, storages), *check_overlap(snapshots))
     count = stage_count(products)
     needed = longest_seconds(plan.pause, count) + RESUME_RESERVE_SECONDS
     if decision.needed and needed > plan.pause.max_pause_seconds:

@@ -13,7 +13,7 @@ from shared.model.checks import failures
 from shared.model.clock import ClockBounds
 from shared.model.errors import Conflict, NotReady
 from shared.model.journal import JournalRelease, PauseJournal
-from shared.model.pause_order import check_group, longest_seconds, stage_count, stages
+from shared.model.pause_order import check_group, check_overlap, longest_seconds, stage_count, stages
 from shared.model.plan import Plan
 from shared.model.pods import AdminTarget, ReleaseSnapshot, unfit
 from shared.model.records import replace
@@ -73,8 +73,8 @@ async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[Re
     try:
         snapshots = await asyncio.to_thread(rooms.releases.observe, plan.releases)
         products = [snapshot.product for snapshot in snapshots]
-        if missing := failures(check_group(products)):
-            raise NotReady(missing[0].detail, hint=missing[0].hint)
+        if unsuited := failures((*check_group(products), *check_overlap(snapshots))):
+            raise NotReady(f"{unsuited[0].subject}: {unsuited[0].detail}", hint=unsuited[0].hint)
         if problems := [problem.detail for snapshot in snapshots for problem in unfit(snapshot)]:
             raise NotReady("; ".join(problems) + ".", hint="The next attempt looks again.")
         snapshots = await _choose_transports(plan, snapshots, rooms)

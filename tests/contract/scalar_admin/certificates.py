@@ -21,22 +21,25 @@ class Authority:
         certificate = self._builder(self._name, self._key).add_extension(constraints, critical=True)
         self.pem = certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
-    def server_credentials(self, *names: str) -> grpc.ServerCredentials:
-        """A certificate for these DNS names, as gRPC wants it."""
+    def server_credentials(self, *names: str, valid_for: timedelta = timedelta(days=1)) -> grpc.ServerCredentials:
+        """A certificate for these DNS names, as gRPC wants it. It began to be valid an hour ago; negative: it has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        certificate = self._builder(subject, key).add_extension(alternatives, critical=False).sign(self._key, hashes.SHA256())
+        builder = self._builder(subject, key, valid_for).add_extension(alternatives, critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return grpc.ssl_server_credentials([(private, certificate.public_bytes(serialization.Encoding.PEM))])
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, valid_for: timedelta = timedelta(days=1)
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return x509.CertificateBuilder(
             issuer_name=self._name,
             subject_name=subject,
             public_key=key.public_key(),
             serial_number=x509.random_serial_number(),
-            not_valid_before=now - timedelta(minutes=5),
-            not_valid_after=now + timedelta(days=1),
+            not_valid_before=now - timedelta(hours=1),
+            not_valid_after=now + valid_for,
         )

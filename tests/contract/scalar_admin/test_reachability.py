@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -23,9 +24,9 @@ def authority():
 
 
 @asynccontextmanager
-async def tls_pod(authority):
+async def tls_pod(authority, **validity):
     """A pod with the charts' certificate, which names localhost only."""
-    pod = await ScriptedPod("pod-0").start(authority.server_credentials("localhost", "orders-headless"))
+    pod = await ScriptedPod("pod-0").start(authority.server_credentials("localhost", "orders-headless", **validity))
     try:
         yield pod
     finally:
@@ -101,6 +102,12 @@ async def test_a_certificate_of_another_authority_is_told(authority):
     async with tls_pod(authority) as pod:
         result = await check(pod.target, AdminTls(ca_pem=Authority().pem.decode(), server_name="localhost"))
     assert_failed(result, "certificate that the given CA did not sign", "ca.crt")
+
+
+async def test_a_certificate_that_has_expired_is_told_as_that(authority):
+    async with tls_pod(authority, valid_for=-timedelta(minutes=1)) as pod:
+        result = await check(pod.target, AdminTls(ca_pem=authority.pem.decode(), server_name="localhost"))
+    assert_failed(result, "outside of its period of validity (certificate has expired)", "Renew it")
 
 
 async def test_a_certificate_without_the_expected_name_is_told_with_the_names_it_has(authority):

@@ -23,10 +23,10 @@ def port_of(cluster, release=None):
     return ports.pop()
 
 
-def test_the_plan_decides_and_nothing_else_is_read(cluster):
+def test_the_plan_decides_and_no_service_is_asked(cluster):
     cluster.install("scalardb-cluster", properties=f"{DEDICATED}=60055")
     assert port_of(cluster, release_named(admin_port=7)) == (7, "the plan")
-    assert not {kind for kind, _ in cluster.reads} & {"services", "configmaps"}
+    assert not {kind for kind, _ in cluster.reads} & {"services", "secrets"}
 
 
 @pytest.mark.parametrize(
