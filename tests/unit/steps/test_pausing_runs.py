@@ -13,7 +13,7 @@ PAUSED_BY_SOMEBODY = failed("not-paused", PODS[0], "is paused already.", "Look w
 RESULTS = (PAUSED_BY_SOMEBODY, passed("admin-port", PODS[1]))
 
 
-def open_pause(world: World, not_ours: tuple[str, ...] = ()) -> None:
+def open_pause(world: World) -> None:
     (snapshot,) = world.pods.observe([RELEASE])
     release = JournalRelease(
         key=RELEASE.key, cluster=RELEASE.cluster, namespace="scalar", helm_release="orders", product="scalardb-cluster",
@@ -29,7 +29,6 @@ def open_pause(world: World, not_ours: tuple[str, ...] = ()) -> None:
             opened_at=START,
             resume_by=START + timedelta(minutes=3),
             releases=(release,),
-            not_ours=not_ours,
         )
     )
 
@@ -54,5 +53,6 @@ def test_a_pause_that_no_run_of_ours_has_made_stays_somebody_elses() -> None:
 
 def test_a_pod_that_a_run_found_paused_by_somebody_else_is_not_put_down_to_that_run() -> None:
     world = World()
-    open_pause(world, not_ours=(PODS[0],))
+    open_pause(world)
+    world.stored.mark_not_ours("the-run", 1, [PODS[0]])
     assert named(world) == RESULTS
