@@ -54,5 +54,5 @@ def test_a_pause_that_no_run_of_ours_has_made_stays_somebody_elses() -> None:
 def test_a_pod_that_a_run_found_paused_by_somebody_else_is_not_put_down_to_that_run() -> None:
     world = World()
     open_pause(world)
-    world.stored.mark_not_ours("the-run", 1, [PODS[0]])
+    world.stored.mark_not_ours("the-run", 1, [world.pods.states[PODS[0]].uid])
     assert named(world) == RESULTS
