@@ -23,6 +23,7 @@ from infra.sandbox.bank.schema import Opening, create_tables, seed
 from infra.sandbox.cluster import process as cluster_process
 from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.charts import release_objects
+from infra.sandbox.cluster.client import ClusterClient
 from shared.model.plan import Plan
 from shared.model.plan_document import parse_plan
 from shared.wiring import AwsRooms, operator_rooms
@@ -82,23 +83,23 @@ class World:
 
     def _start(self) -> None:
         self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
-        running = self._exit.enter_context(
-            cluster_process.start(
-                CLUSTER,
-                self.aws.url,
-                state_dir=self.state_dir / "cluster",
-                control_plane=self.control_plane,
-                overlay=self.overlay,
-            )
-        )
-        self.kube = running.administrator()
-        self._exit.callback(self.kube.close)
-        self.aws.register_cluster(CLUSTER, running.url, running.ca_pem)
+        self.kube = self._start_cluster(CLUSTER, self.state_dir / "cluster")
         self.outputs = deploy.deploy(TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client)
         self.aws.settings(restore_precision_seconds=1.0)
         self._open_bank()
         self.deployment = self.install(RELEASE, pods=self.scale.pods, workers=self.scale.workers)
-        self._grant_access()
+        self._grant_access(self.kube)
+
+    def _start_cluster(self, name: str, state_dir: Path) -> ClusterClient:
+        running = self._exit.enter_context(
+            cluster_process.start(
+                name, self.aws.url, state_dir=state_dir, control_plane=self.control_plane, overlay=self.overlay
+            )
+        )
+        kube = running.administrator()
+        self._exit.callback(kube.close)
+        self.aws.register_cluster(name, running.url, running.ca_pem)
+        return kube
 
     def _open_bank(self) -> None:
         dynamodb = self.aws.client("dynamodb")
@@ -117,20 +118,29 @@ class World:
         }
         return "\n".join(f"{name}={value}" for name, value in properties.items())
 
-    def _grant_access(self) -> None:
+    def _grant_access(self, kube: ClusterClient) -> None:
         """What the files in infra/kubernetes tell an operator to do."""
         for file in [RBAC, PORT_FORWARD] if self.overlay else [RBAC]:
-            self.kube.apply(document for document in yaml.safe_load_all(file.read_text()))
+            kube.apply(document for document in yaml.safe_load_all(file.read_text()))
         operator = self.aws.client("sts").get_caller_identity()["Arn"]
         for principal in [*(self.outputs[role] for role in CLUSTER_ROLES), operator]:
-            self.kube.grant_access(principal, GROUP)
+            kube.grant_access(principal, GROUP)
 
     # -- what tests and the demo do with it
+
+    def add_cluster(self, name: str) -> ClusterClient:
+        """One more EKS cluster, with access for the product; it ends with the world. Nothing is installed in it."""
+        kube = self._start_cluster(name, self.state_dir / name)
+        self._grant_access(kube)
+        return kube
 
     def install(
         self,
         helm_release: str,
         *,
+        product: str = "scalardb-cluster",
+        image: str = "",
+        kube: ClusterClient | None = None,
         pods: int = 1,
         workers: int = 0,
         properties: Mapping[str, str] | None = None,
@@ -138,8 +148,10 @@ class World:
         wait: bool = True,
         **chart: Any,
     ) -> str:
-        """Installs a release of ScalarDB Cluster on the bank's tables; its Deployment's name. `properties` and `environment`
-        come on top of the usual ones, `chart` are further values of `release_objects`."""
+        """Installs a release on the bank's tables; its Deployment's name. `product` is the chart's name, `image` what its pods
+        run, and `kube` the cluster, where it is not the first one. `properties` and `environment` come on top of the usual ones,
+        `chart` are further values of `release_objects`."""
+        kube = kube or self.kube
         variables = {
             "BANK_WORKERS": str(workers),
             "BANK_ACCOUNTS": str(self.scale.opening.accounts),
@@ -149,12 +161,12 @@ class World:
         }
         text = self._properties(properties or {})
         objects = release_objects(
-            "scalardb-cluster", helm_release, NAMESPACE, text, pods, self.scale.image, env=variables, **chart
+            product, helm_release, NAMESPACE, text, pods, image or self.scale.image, env=variables, **chart
         )
-        self.kube.apply(objects)
+        kube.apply(objects)
         deployment: str = next(item["metadata"]["name"] for item in objects if item["kind"] == "Deployment")
         if wait:
-            self.kube.wait_until_ready(NAMESPACE, deployment, timeout_seconds=60)
+            kube.wait_until_ready(NAMESPACE, deployment, timeout_seconds=60)
         return deployment
 
     @property
