@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from shared.model.records import replace
+from shared.model.restore_point import PauseWindow
 from shared.model.run import AttemptStatus, Run, RunStatus
-from shared.model.times import iso
-from tests.scenarios.deployment import Deployment, codes, eventually
+from tests.scenarios.deployment import Deployment, codes
 
 RELEASE, PLAN, OTHER_PLAN = "crowded", "crowd-one", "crowd-two"
 
@@ -49,13 +49,15 @@ def test_two_plans_with_one_release_pause_it_one_after_the_other(deployment: Dep
     lost = [code for run in (mine, other) for code in codes(run) if code]
     assert lost, "one of them found the other's pause"
     assert set(lost) <= {"PausedByAnother", "NotReady"}
-    windows = sorted((point.window for point in _points(deployment, mine, other)), key=lambda window: window.confirmed_at)
-    assert windows[0].resume_began_at < windows[1].confirmed_at
+    earlier, later = sorted((_window(deployment, run) for run in (mine, other)), key=lambda window: window.confirmed_at)
+    assert earlier.resume_began_at < later.confirmed_at
     assert deployment.paused_pods(RELEASE) == []
 
 
-def _points(deployment: Deployment, *runs: Run) -> list:
-    return [deployment.catalog.point(run.plan, run.id) for run in runs]
+def _window(deployment: Deployment, run: Run) -> PauseWindow:
+    window = deployment.catalog.point(run.plan, run.id).window
+    assert window is not None
+    return window
 
 
 def test_an_open_entry_of_the_journal_keeps_another_plan_off_its_release(deployment: Deployment, crowd: list[Run]) -> None:
@@ -82,15 +84,14 @@ def test_an_open_entry_of_the_journal_keeps_another_plan_off_its_release(deploym
     assert deployment.paused_pods(RELEASE) == []
 
 
-def test_a_second_run_is_told_until_when_the_plan_is_held(deployment: Deployment) -> None:
+def test_a_run_that_finds_the_pods_paused_by_another_names_it_and_leaves_them_paused(deployment: Deployment) -> None:
     deployment.world.install("held")
-    plan = deployment.apply("held", "held")
-    first = deployment.start(plan)
-    held = deployment.run_when(first, lambda run: run.token > 0, "the first run holds the lease")
-    refused = deployment.command("backup", "run", plan, "-o", "json")
-    assert refused.code == 1
-    cause = refused.answer["run"]["cause"]
-    assert cause["code"] == "LeaseHeld"
-    assert held.id in cause["message"]
-    assert deployment.run_of(deployment.finish(first)).status is RunStatus.SUCCEEDED
-    eventually(lambda: not deployment.paused_pods("held"), f"the pods of {plan} run at {iso(held.started_at)}")
+    first = deployment.start(deployment.apply("held-first", "held"))
+    deployment.await_pause("held")
+    refused = deployment.back_up(deployment.apply("held-second", "held"))
+    assert refused.cause is not None
+    assert refused.cause.code == "NotReady"
+    assert f"is paused by run {deployment.run_of(first).id}" in refused.cause.message
+    assert refused.attempts == ()
+    assert deployment.run_of(deployment.finish(first)).status is RunStatus.SUCCEEDED, "its pause was not disturbed"
+    assert deployment.paused_pods("held") == []
