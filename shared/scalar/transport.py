@@ -19,6 +19,8 @@ DIRECT_TRY_SECONDS = 2.0
 answers in milliseconds, also from another region."""
 FORWARD_TRY_SECONDS = 10.0
 """A forward takes two TLS handshakes, and hundreds of pods share the API server and this process's CPU."""
+AGAIN_SECONDS = 1.2
+"""A refusal is believed when it is repeated: a kept connection may have died, and gRPC waits up to a second to reconnect."""
 
 DIRECT_HINT = (
     "Allow TCP to the Admin port from the functions' security group or subnet to the pods. Where pods have addresses of an "
@@ -63,14 +65,19 @@ async def _try(channels: Sequence[PodChannel], timeout_seconds: float) -> Reach:
 
 async def _problem(channel: PodChannel, timeout_seconds: float) -> str:
     """Empty when something answered, whatever it said: what is wrong with an answer is for the check of the Admin port."""
-    try:
-        await channel.check_paused(timeout_seconds, wait_for_ready=True)
-    except ValueError:
+    silence = await _silence(channel, timeout_seconds, wait_for_ready=False)
+    if silence is None:
         return ""
+    if silence.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return channel.problem.message if channel.problem else f"no answer within {timeout_seconds:g} s"
+    return channel.explain(silence) if await _silence(channel, AGAIN_SECONDS, wait_for_ready=True) else ""
+
+
+async def _silence(channel: PodChannel, timeout_seconds: float, *, wait_for_ready: bool) -> grpc.aio.AioRpcError | None:
+    try:
+        await channel.check_paused(timeout_seconds, wait_for_ready=wait_for_ready)
+    except ValueError:
+        return None
     except grpc.aio.AioRpcError as error:
-        match error.code():
-            case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return channel.problem.message if channel.problem else f"no answer within {timeout_seconds:g} s"
-            case grpc.StatusCode.UNAVAILABLE:
-                return channel.explain(error)
-    return ""
+        return error if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) else None
+    return None
