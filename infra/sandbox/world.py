@@ -55,18 +55,12 @@ class Scale:
 
 class World:
     """Enter it to start everything. `aws`, `kube` and `rooms` are hands on it; `rooms` are the product's own, as an operator
-    with network access to the pods has them. `control_plane` is one of `infra.sandbox.cluster.process.CONTROL_PLANES`. With
-    `overlay` the pods' addresses lead nowhere outside the cluster."""
+    with network access to the pods has them. `control_plane` is one of `infra.sandbox.cluster.process.CONTROL_PLANES`."""
 
     def __init__(
-        self,
-        scale: Scale | None = None,
-        state_dir: Path | None = None,
-        control_plane: str = cluster_process.STAND_IN,
-        *,
-        overlay: bool = False,
+        self, scale: Scale | None = None, state_dir: Path | None = None, control_plane: str = cluster_process.STAND_IN
     ) -> None:
-        self.scale, self.control_plane, self.overlay = scale or Scale(), control_plane, overlay
+        self.scale, self.control_plane = scale or Scale(), control_plane
         self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
         self._exit = ExitStack()
 
@@ -90,11 +84,9 @@ class World:
         self.deployment = self.install(RELEASE, pods=self.scale.pods, workers=self.scale.workers)
         self._grant_access(self.kube)
 
-    def _start_cluster(self, name: str, state_dir: Path) -> ClusterClient:
+    def _start_cluster(self, name: str, state_dir: Path, *, overlay: bool = False) -> ClusterClient:
         running = self._exit.enter_context(
-            cluster_process.start(
-                name, self.aws.url, state_dir=state_dir, control_plane=self.control_plane, overlay=self.overlay
-            )
+            cluster_process.start(name, self.aws.url, state_dir=state_dir, control_plane=self.control_plane, overlay=overlay)
         )
         kube = running.administrator()
         self._exit.callback(kube.close)
@@ -119,18 +111,18 @@ class World:
         return "\n".join(f"{name}={value}" for name, value in properties.items())
 
     def _grant_access(self, kube: ClusterClient) -> None:
-        """What the files in infra/kubernetes tell an operator to do."""
-        for file in [RBAC, PORT_FORWARD] if self.overlay else [RBAC]:
-            kube.apply(document for document in yaml.safe_load_all(file.read_text()))
+        """What infra/kubernetes/rbac.yaml tells an operator to do."""
+        kube.apply(document for document in yaml.safe_load_all(RBAC.read_text()))
         operator = self.aws.client("sts").get_caller_identity()["Arn"]
         for principal in [*(self.outputs[role] for role in CLUSTER_ROLES), operator]:
             kube.grant_access(principal, GROUP)
 
     # -- what tests and the demo do with it
 
-    def add_cluster(self, name: str) -> ClusterClient:
-        """One more EKS cluster, with access for the product; it ends with the world. Nothing is installed in it."""
-        kube = self._start_cluster(name, self.state_dir / name)
+    def add_cluster(self, name: str, *, overlay: bool = False) -> ClusterClient:
+        """One more EKS cluster, with access for the product; it ends with the world. Nothing is installed in it. With `overlay`
+        the addresses of its pods lead nowhere outside it; the rights for that, PORT_FORWARD, are not granted yet."""
+        kube = self._start_cluster(name, self.state_dir / name, overlay=overlay)
         self._grant_access(kube)
         return kube
 
@@ -149,8 +141,8 @@ class World:
         **chart: Any,
     ) -> str:
         """Installs a release on the bank's tables; its Deployment's name. `product` is the chart's name, `image` what its pods
-        run, and `kube` the cluster, where it is not the first one. `properties` and `environment` come on top of the usual ones,
-        `chart` are further values of `release_objects`."""
+        run, and `kube` the cluster, where it is not the first one. `properties` and `environment` come on top of the usual
+        ones, `chart` are further values of `release_objects`."""
         kube = kube or self.kube
         variables = {
             "BANK_WORKERS": str(workers),
