@@ -288,6 +288,10 @@ class ClusterClient:
         """An EKS access entry: whoever assumes the role is a member of the groups."""
         self._control("POST", "/sandbox/access-entries", {"role_arn": role_arn, "groups": list(groups)})
 
+    def trust_entra(self, issuer: str, jwks: Object) -> None:
+        """Makes the cluster one of AKS, integrated with the tenant that has these public keys."""
+        self._control("POST", "/sandbox/entra", {"issuer": issuer, "jwks": jwks})
+
 
 def _is_rolled_out(deployment: Object) -> bool:
     status, replicas = deployment.get("status", {}), deployment["spec"]["replicas"]

@@ -37,7 +37,7 @@ ROLE_ARN = "arn:aws:iam::123456789012:role/scalar-backup-restore"
 RBAC = Path(__file__).parents[3] / "infra" / "kubernetes" / "rbac.yaml"
 IMAGE = "ghcr.io/scalar-labs/scalardb-cluster-node-byol-standard:3.16.1"
 PROPERTIES = "scalar.db.storage=dynamo\nscalar.db.contact_points=ap-northeast-1\n"
-SHUTDOWN_SECONDS = "2"
+SHUTDOWN_SECONDS = "1.2"
 PATIENCE_SECONDS = 60.0
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: a static admin token, EKS tokens mapped by access entries, impersonation, or nobody."""
+"""Who is asking: a static admin token, EKS tokens mapped by access entries, Entra tokens, impersonation, or nobody."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from infra.sandbox.cluster.api import errors
 from infra.sandbox.cluster.api.eks_tokens import PREFIX, EksTokens, TokenRefusedError
+from infra.sandbox.cluster.api.entra_tokens import EntraTokenRefusedError, EntraTokens
 
 AUTHENTICATED = "system:authenticated"
 _ASSUMED_ROLE = re.compile(r"arn:(aws[a-z-]*):sts::(\d+):assumed-role/([^/]+)/(.+)")
@@ -38,6 +39,11 @@ class Authentication:
     def __init__(self, admin_token: str, eks_tokens: EksTokens) -> None:
         self._admin_token, self._eks_tokens = admin_token, eks_tokens
         self._entries: dict[str, AccessEntry] = {}
+        self._entra_tokens: EntraTokens | None = None
+
+    def trust(self, entra_tokens: EntraTokens) -> None:
+        """From now on the cluster is an AKS cluster that is integrated with this tenant, with the keys that it has now."""
+        self._entra_tokens = entra_tokens
 
     def grant(self, entry: AccessEntry) -> None:
         """Creates or replaces the access entry of a role."""
@@ -53,7 +59,11 @@ class Authentication:
         if self.is_admin_token(authorization):
             return ADMIN
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.startswith(PREFIX):
+        if scheme.lower() != "bearer":
+            raise errors.unauthorized()
+        if self._entra_tokens is not None:
+            return _known_to_entra(token, self._entra_tokens)
+        if not token.startswith(PREFIX):
             raise errors.unauthorized()
         try:
             arn = await self._eks_tokens.caller_arn(token)
@@ -70,6 +80,15 @@ class Authentication:
             _log.warning("no access entry for %s: sign-in refused", principal)
             raise errors.unauthorized()
         return User(arn, entry.groups | {AUTHENTICATED})
+
+
+def _known_to_entra(token: str, entra_tokens: EntraTokens) -> User:
+    try:
+        object_id, groups = entra_tokens.subject(token)
+    except EntraTokenRefusedError as error:
+        _log.warning("Entra token refused: %s", error)
+        raise errors.unauthorized() from error
+    return User(object_id, groups | {AUTHENTICATED})
 
 
 def impersonated(headers: Mapping[str, str], groups: list[str]) -> User | None:

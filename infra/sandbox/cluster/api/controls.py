@@ -11,6 +11,7 @@ A real API server has no faults and no clock of its own: these two are refused t
 | POST /sandbox/cut-port-forwards | ends all port-forwards abruptly |
 | POST /sandbox/port-forward-rights | `{"checks_create": true}`: as clusters from 1.35 on, not only as get |
 | POST /sandbox/access-entries | `{"role_arn": "arn:aws:iam::…:role/…", "groups": ["…"]}` |
+| POST /sandbox/entra | `{"issuer", "jwks"}`: an AKS cluster, integrated with this Microsoft Entra tenant |
 | POST /sandbox/kill-container | `{"namespace", "pod", "signal": "KILL", "container": only needed with several}` |
 """
 
@@ -25,6 +26,7 @@ from aiohttp import web
 from infra.sandbox.cluster.api import errors
 from infra.sandbox.cluster.api.authentication import AccessEntry, Authentication
 from infra.sandbox.cluster.api.clock import Clock
+from infra.sandbox.cluster.api.entra_tokens import EntraTokens
 from infra.sandbox.cluster.api.faults import Faults
 
 T = TypeVar("T")
@@ -72,6 +74,8 @@ class Controls:
             case ("POST", "/sandbox/access-entries"):
                 groups = frozenset(_field(body, "groups", list))
                 self._authentication.grant(AccessEntry(_field(body, "role_arn", str), groups))
+            case ("POST", "/sandbox/entra"):
+                self._authentication.trust(EntraTokens(_field(body, "issuer", str), _field(body, "jwks", dict)))
             case ("POST", "/sandbox/kill-container"):
                 self._kill(body)
             case _:
