@@ -1,4 +1,4 @@
-"""What happens to pods while they are paused: a process that ran unpaused voids the window by name, an edit of words does not."""
+"""What happens to pods while they are paused: a process that ran unpaused voids the window by name, an annotation does not."""
 
 from __future__ import annotations
 

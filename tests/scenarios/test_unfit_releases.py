@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from infra.sandbox.cluster.certificates import create_certificates
 from infra.sandbox.world import GROUP, NAMESPACE, RELEASE
 from shared.model.checks import CheckResult
 from shared.model.run import RunStatus
-from tests.contract.scalar_admin.certificates import Authority
 from tests.scenarios.deployment import Deployment, eventually, is_paused, pause_by_hand, unpause_by_hand
 
 CLOSED_PORT = 60999
@@ -18,7 +16,7 @@ DEDICATED_PORT = 60055
 
 
 @pytest.fixture(scope="module")
-def unfit(shared_deployment: Deployment) -> Iterator[Deployment]:
+def unfit(shared_deployment: Deployment) -> Deployment:
     deployment = shared_deployment
     install = deployment.world.install
     with deployment.world.environment():
@@ -31,19 +29,19 @@ def unfit(shared_deployment: Deployment) -> Iterator[Deployment]:
             deployment.world.kube.wait_until_ready(NAMESPACE, f"{ready}-scalardb-cluster-node")
         for release in ("crashing", "pending", "tls", "dedicated", "empty"):
             deployment.apply(release, release)
-    yield deployment
+    return deployment
 
 
 def _with_missing_secret() -> dict[str, object]:
-    container = {"name": "scalardb-cluster", "envFrom": [{"secretRef": {"name": "there-is-none"}}]}
+    container = {"name": "scalardb-cluster-node", "envFrom": [{"secretRef": {"name": "there-is-none"}}]}
     return {"spec": {"template": {"spec": {"containers": [container]}}}}
 
 
 def _with_tls() -> dict[str, object]:
     """A server certificate in a Secret, mounted and named in the properties, as the chart's users do it."""
-    key, chain = Authority().key_and_chain("node.example")
+    certificates = create_certificates("orders")
     volume = {"name": "tls", "secret": {"secretName": "tls"}}
-    container = {"name": "scalardb-cluster", "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}
+    container = {"name": "scalardb-cluster-node", "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}
     spec = {"volumes": [volume], "containers": [container]}
     return {
         "properties": {
@@ -51,7 +49,7 @@ def _with_tls() -> dict[str, object]:
             "scalar.db.cluster.node.tls.private_key_path": "/tls/tls.key",
             "scalar.db.cluster.node.tls.cert_chain_path": "/tls/tls.crt",
         },
-        "user_secret": ("tls", {"tls.key": key.decode(), "tls.crt": chain.decode()}),
+        "user_secret": ("tls", {"tls.key": certificates.server_key_pem, "tls.crt": certificates.server_pem}),
         "deployment_overrides": {"spec": {"template": {"spec": spec}}},
     }
 
@@ -61,7 +59,7 @@ def only(checks: tuple[CheckResult, ...], name: str) -> CheckResult:
     return found
 
 
-def test_a_crash_looping_pod_is_named_and_the_run_leaves_a_record(deployment: Deployment, unfit: Deployment) -> None:
+def test_a_crash_looping_pod_is_named(deployment: Deployment, unfit: Deployment) -> None:
     def is_crash_looping() -> CheckResult | None:
         found = [item for item in deployment.failed_checks("crashing") if "CrashLoopBackOff" in item.detail]
         return found[0] if found else None
