@@ -107,6 +107,12 @@ def test_the_roles_have_the_database_actions_that_the_code_uses_and_no_others() 
     assert granted("ProtectRole") == wanted
 
 
+def test_exactly_the_functions_that_talk_to_clusters_may_find_them() -> None:
+    """The watchdog too: it asks which pods are gone, and may have to reach the others through the API server."""
+    may = {role for role in ROLES if any("eks:DescribeCluster" in actions(item) for item in statements(role))}
+    assert may == {"CheckRole", "WindowRole", "WatchdogRole"}
+
+
 def test_every_function_may_keep_its_records_in_the_catalog_and_no_more() -> None:
     (logs, records) = RESOURCES["FunctionBasics"]["Properties"]["PolicyDocument"]["Statement"]
     assert actions(records) == set(CATALOG_ACTIONS)
