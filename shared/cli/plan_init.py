@@ -118,7 +118,7 @@ def _release_comments(look: ReleaseSnapshot | BackupError) -> Iterator[str]:
         return
     yield f"  # {look.product}, {len(look.pods)} pods"
     for port, source in dict.fromkeys((target.port, target.port_source) for target in look.targets):
-        yield f"  # Admin port {port}, {source}: found by itself, to be named here only if that is wrong (admin_port)"
+        yield f"  # Admin port {port}, found by itself: {source}"
 
 
 def _with_tls(release: Release, look: ReleaseSnapshot | BackupError) -> Release:

@@ -16,11 +16,12 @@ _SEPARATORS = "=:"
 
 class Entry(NamedTuple):
     """One property as it is written. `raw` is its value with the escapes, put together from all of its lines; it stands in
-    `text[start:end]`, where `end` is the end of the last of these lines. `is_bare`: there is nothing after the key, not even a
-    separator."""
+    `text[start:end]`, where `end` is the end of the last of these lines. `key_end` is behind the key and its separator.
+    `is_bare`: there is nothing after the key, not even a separator."""
 
     key: str
     raw: str
+    key_end: int
     start: int
     end: int
     is_bare: bool
@@ -41,17 +42,19 @@ def entries(text: str) -> Iterator[Entry]:
         ValueError: a \\u that is not followed by four hexadecimal digits; the message names the line's key.
     """
     for line, offsets, end in _logical_lines(text):
-        key_end = _end_of_key(line)
-        value = _skip_white(line, key_end)
-        if line[value : value + 1] and line[value] in _SEPARATORS:
-            value = _skip_white(line, value + 1)
+        written_key = line[: _end_of_key(line)]
+        value = _skip_white(line, len(written_key))
+        before = len(written_key)
+        if value < len(line) and line[value] in _SEPARATORS:
+            before = value + 1
+            value = _skip_white(line, before)
         try:
-            key = unescape(line[:key_end])
+            key = unescape(written_key)
             unescape(line[value:])
         except ValueError as error:
-            raise ValueError(f"property {line[:key_end]!r}: {error}") from error
+            raise ValueError(f"property {written_key!r}: {error}") from error
         start = offsets[value] if value < len(line) else offsets[-1] + 1
-        yield Entry(key, line[value:], start, end, key_end == len(line))
+        yield Entry(key, line[value:], offsets[before - 1] + 1, start, end, written_key == line)
 
 
 def rewrite_property(text: str, key: str, raw: str) -> str:
@@ -67,7 +70,9 @@ def rewrite_property(text: str, key: str, raw: str) -> str:
     if not found:
         raise KeyError(key)
     entry = found[-1]
-    return f"{text[: entry.start]}{'=' if entry.is_bare else ''}{raw}{text[entry.end :]}"
+    # An empty value may not begin on a line of its own: a \r before it and a \n behind it would become one end of line.
+    start = entry.start if raw else entry.key_end
+    return f"{text[:start]}{'=' if entry.is_bare else ''}{raw}{text[entry.end :]}"
 
 
 def escape_value(value: str) -> str:
