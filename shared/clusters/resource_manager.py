@@ -53,6 +53,7 @@ class ResourceManager:
         )
         sign_in = BearerTokenCredentialPolicy(credential, cloud.scope)
         agent = UserAgentPolicy(base_user_agent="scalar-backup")
+        self._url = cloud.resource_manager
         self._client: Any = PipelineClient(cloud.resource_manager, policies=[agent, retries, sign_in])
 
     def close(self) -> None:
@@ -70,12 +71,15 @@ class ResourceManager:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
 
-        path = (
-            f"/subscriptions/{quote(cluster.subscription, safe='')}/resourceGroups/{quote(cluster.resource_group, safe='')}"
-            f"/providers/Microsoft.ContainerService/managedClusters/{quote(cluster.name, safe='')}/listClusterUserCredential"
+        subscription, group, name = (
+            quote(text, safe="") for text in (cluster.subscription, cluster.resource_group, cluster.name)
+        )
+        url = (
+            f"{self._url}/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerService"
+            f"/managedClusters/{name}/listClusterUserCredential"
         )
         query = {"api-version": API_VERSION} | ({"server-fqdn": server_fqdn} if server_fqdn else {})
-        request = HttpRequest("POST", path, params=query)
+        request = HttpRequest("POST", url, params=query)
         try:
             response = self._client.send_request(request, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
         except ClientAuthenticationError as error:

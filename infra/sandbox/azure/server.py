@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -53,16 +54,16 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="azure")
     thread.start()
-    runners: list[web.AppRunner] = []
+    serving = _Serving()
     try:
         with tempfile.TemporaryDirectory(prefix="sandbox-azure-") as directory:
             certificates = create_certificates("azure")
             tls = certificates.server_context(Path(directory))
-            serving = (
-                _serve(runners, "*", "/{path:.*}", resource_manager.handle, tls),
-                _serve(runners, "GET", "/msi/token", identity_endpoint.handle, None),
+            start = (
+                serving.start("*", "/{path:.*}", resource_manager.handle, tls),
+                serving.start("GET", "/msi/token", identity_endpoint.handle, None),
             )
-            ports = [asyncio.run_coroutine_threadsafe(each, loop).result(timeout=10) for each in serving]
+            ports = [asyncio.run_coroutine_threadsafe(each, loop).result(timeout=10) for each in start]
             yield RunningAzure(
                 entra=entra,
                 resource_manager=resource_manager,
@@ -73,20 +74,39 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
                 ca_file=Path(directory) / "ca.crt",
             )
     finally:
-        for runner in runners:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(serving.end(), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _serve(runners: list[web.AppRunner], method: str, path: str, handle: Handler, tls: ssl.SSLContext | None) -> int:
-    """The port on which it serves."""
-    application = web.Application()
-    application.router.add_route(method, path, handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-    runners.append(runner)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    port: int = runner.addresses[0][1]
-    return port
+class _Serving:
+    """The servers and their connections, all on one event loop."""
+
+    def __init__(self) -> None:
+        self._runners: list[web.AppRunner] = []
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def start(self, method: str, path: str, handle: Handler, tls: ssl.SSLContext | None) -> int:
+        """The port on which it serves."""
+
+        async def remembered(http: web.Request) -> web.StreamResponse:
+            if http.transport is not None:
+                self._transports.add(http.transport)
+            return await handle(http)
+
+        application = web.Application()
+        application.router.add_route(method, path, remembered)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        port: int = runner.addresses[0][1]
+        return port
+
+    async def end(self) -> None:
+        """Not gracefully: a client that keeps its connection would hold the end of TLS up for half a minute."""
+        for runner in self._runners:
+            await runner.cleanup()
+        for transport in self._transports:
+            transport.abort()
