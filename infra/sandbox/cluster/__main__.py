@@ -86,6 +86,7 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
                 server.forward_ports_by(kubelet.port_forwarding)
             ready = {
                 "url": url,
+                "direct_url": server.direct_url,
                 "controls_url": server.controls_url,
                 "ca_pem": certificates.ca_pem,
                 "admin_token": admin_token,

@@ -26,9 +26,10 @@ _STOP_SECONDS = 10.0
 @dataclass(frozen=True)
 class RunningCluster:
     """A cluster that serves. Closing it ends the API server and every pod. `network` is the first two octets of the pods'
-    addresses, empty when there are no pods."""
+    addresses, empty when there are no pods. `direct_url` is the API where no cut reaches it."""
 
     url: str
+    direct_url: str
     controls_url: str
     ca_pem: str = field(repr=False)
     admin_token: str = field(repr=False)
@@ -37,7 +38,7 @@ class RunningCluster:
 
     def administrator(self) -> ClusterClient:
         """A client with every right, for the caller to close."""
-        return ClusterClient(self.url, self.ca_pem, self.admin_token, controls_url=self.controls_url)
+        return ClusterClient(self.direct_url, self.ca_pem, self.admin_token, controls_url=self.controls_url)
 
     def close(self) -> None:
         _stop(self._process)
