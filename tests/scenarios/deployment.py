@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -67,12 +67,14 @@ class Deployment:
     def catalog(self) -> Catalog:
         return self._operator.catalog
 
-    def apply(self, name: str, helm_release: str, kept_copy: bool = False, admin_port: int | None = None, **pause: Any) -> str:
-        """Applies a plan of the test's own for one release; its name. Without kept copies a run is over sooner."""
+    def apply(
+        self, name: str, helm_release: str, kept_copy: bool = False, release: Mapping[str, Any] | None = None, **pause: Any
+    ) -> str:
+        """Applies a plan of the test's own for one release; its name. Without kept copies a run is over sooner. `release` and
+        `pause` are further keys of these sections."""
         document = self.world.plan_document(name, helm_release, **(SHORT | pause))
         document["backup"] = {"kept_copy": kept_copy}
-        if admin_port is not None:
-            document["releases"][0]["admin_port"] = admin_port
+        document["releases"][0] |= release or {}
         self.catalog.put_plan(parse_plan(document), datetime.now(UTC))
         return name
 

@@ -93,20 +93,21 @@ def test_a_release_without_pods_has_nothing_to_pause(deployment: Deployment, unf
 
 
 def test_an_admin_port_that_refuses_is_named_with_its_source(deployment: Deployment, unfit: Deployment) -> None:
-    plan = deployment.apply("closed", RELEASE, admin_port=CLOSED_PORT)
+    plan = deployment.apply("closed", RELEASE, release={"admin_port": CLOSED_PORT})
     found = [item for item in deployment.failed_checks(plan) if item.name == "admin-port"]
     assert {item.subject for item in found} == set(deployment.addresses(RELEASE)), "each pod by name"
     assert all(f"{CLOSED_PORT} (from the plan) refuses connections" in item.detail for item in found)
 
 
 def test_an_admin_port_that_speaks_tls_is_told_from_one_that_is_down(deployment: Deployment, unfit: Deployment) -> None:
-    found = only(deployment.failed_checks("tls"), "admin-port")
+    plan = deployment.apply("told-plain", "tls", release={"tls": {"enabled": False}})
+    found = only(deployment.failed_checks(plan), "admin-port")
     assert "speaks TLS" in found.detail
     assert "ca.crt" in found.hint
 
 
 def test_a_port_without_the_admin_service_points_to_the_dedicated_one(deployment: Deployment, unfit: Deployment) -> None:
-    plan = deployment.apply("wrong-port", "dedicated", admin_port=60053)
+    plan = deployment.apply("wrong-port", "dedicated", release={"admin_port": 60053})
     found = only(deployment.failed_checks(plan), "admin-port")
     assert "has no Admin service" in found.detail
     assert "scalar.db.cluster.node.admin.port" in found.hint
