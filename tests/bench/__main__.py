@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import cold_start, fan_out, packages, pod_snapshot, window
+from tests.bench import cold_start, fan_out, packages, pod_snapshot, port_forward, window
 from tests.bench.report import Section, show
 
 SECTIONS: dict[str, Callable[[], Section]] = {
@@ -21,6 +21,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "cold-start": cold_start.measure,
     "packages": packages.measure,
     "pod-snapshot": pod_snapshot.measure,
+    "port-forward": port_forward.measure,
 }
 """In the order in which they run and are printed. A new section is a module with a `measure` of its own."""
 
