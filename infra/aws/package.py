@@ -126,7 +126,8 @@ def trim(target: Path) -> None:
 
 
 def copy_product(function: str, target: Path) -> None:
-    ignore = shutil.ignore_patterns("__pycache__", "plan_document", "state_machines")  # what only the command line and SAM read
+    # What only the command line, Azure and SAM need.
+    ignore = shutil.ignore_patterns("__pycache__", "plan_document", "aks", "state_machines")
     for name in (*PRODUCT_IN_EVERY, *ROOMS[function]):
         source, copy = ROOT / "shared" / name, target / "shared" / name
         if source.is_dir():

@@ -19,9 +19,8 @@ from infra.sandbox.azure.resource_manager import CLUSTER_ADMIN, CLUSTER_USER
 from infra.sandbox.azure.server import SUBSCRIPTION, RunningAzure, running_azure
 from infra.sandbox.cluster import process
 from infra.sandbox.cluster.client import ClusterClient
-from shared.clusters.aks import AksClusters, open_aks
+from shared.clusters.aks import AksClusters, AzureCloud, open_aks
 from shared.clusters.api import KubernetesApi
-from shared.clusters.resource_manager import AzureCloud
 from shared.model.errors import Forbidden, Misconfigured, NotReady, Throttled, Unreachable
 from shared.model.plan import AksCluster
 from shared.model.records import replace

@@ -14,8 +14,8 @@ import yaml
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
-from shared.clusters.aks_kubeconfig import api_server
-from shared.clusters.aks_token import RENEWED_BEFORE_SECONDS, SCOPE, EntraTokens
+from shared.clusters.aks.kubeconfig import api_server
+from shared.clusters.aks.tokens import RENEWED_BEFORE_SECONDS, SCOPE, EntraTokens
 from shared.model.errors import Misconfigured, Unreachable
 
 CA_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -12,10 +12,10 @@ from contextlib import closing
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from shared.clusters.aks_kubeconfig import ApiServer, api_server
-from shared.clusters.aks_token import EntraTokens
+from shared.clusters.aks.kubeconfig import ApiServer, api_server
+from shared.clusters.aks.resource_manager import PUBLIC_CLOUD, AzureCloud, ResourceManager
+from shared.clusters.aks.tokens import EntraTokens
 from shared.clusters.api import KubernetesApi
-from shared.clusters.resource_manager import PUBLIC_CLOUD, AzureCloud, ResourceManager
 from shared.model.errors import Misconfigured, NotReady
 from shared.model.plan import AksCluster
 
