@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from shared.model.records import Value
+from shared.model.records import Value, replace
 from shared.model.times import Instant
 
 ONE_SECOND = timedelta(seconds=1)
@@ -50,6 +50,10 @@ class ClockBounds(Value):
     @property
     def width_seconds(self) -> float:
         return self.upper_seconds - self.lower_seconds
+
+    def widened(self, seconds: float) -> ClockBounds:
+        """The same bounds, wider by `seconds` at both ends."""
+        return replace(self, lower_seconds=self.lower_seconds - seconds, upper_seconds=self.upper_seconds + seconds)
 
     def earliest(self, ours: datetime) -> datetime:
         """The earliest the server's clock can have shown at our time `ours`."""

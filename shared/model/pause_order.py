@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.model.checks import CheckResult, failed, warned
 from shared.model.plan import PauseSettings
-from shared.model.pods import ReleaseSnapshot
+from shared.model.pods import MOST_NAMED, ReleaseSnapshot
 from shared.model.products import AUDITOR, LEDGER, PARTICIPANT
 from shared.model.storage import ReleaseStorage
 
@@ -41,7 +41,8 @@ def check_overlap(snapshots: Sequence[ReleaseSnapshot]) -> tuple[CheckResult, ..
     for snapshot in snapshots:
         key = snapshot.release.key
         if shared := [pod for pod in snapshot.pods if owners.setdefault(pod.uid, key) != key]:
-            detail = f"{len(shared)} pods, {shared[0].name} among them, also belong to {owners[shared[0].uid]}."
+            named = ", ".join(pod.name for pod in shared[:MOST_NAMED])
+            detail = f"{len(shared)} of {len(snapshot.pods)} pods also belong to {owners[shared[0].uid]}: {named}."
             hint = "Change a selector, so that each pod belongs to one release or participant."
             results.append(failed("pods-apart", key, detail, hint))
     return tuple(results)

@@ -123,18 +123,20 @@ async def _check_admin_ports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], r
 
 
 async def _check_release(release: Release, rooms: Rooms) -> _Found:
+    """What the properties say is asked also when the pods could not be seen: the databases can then be checked all the same."""
+    snapshot: ReleaseSnapshot | None = None
     try:
         (snapshot,) = await asyncio.to_thread(rooms.releases.observe, [release])
+        results = (passed("release-found", release.key, _described(snapshot)), *_check_pods(snapshot))
     except BackupError as error:
-        return _Found((failed("release-found", release.key, error.message, error.hint),))
-    results = (passed("release-found", release.key, _described(snapshot)), *_check_pods(snapshot))
+        results = (failed("release-found", release.key, error.message, error.hint),)
     if release.is_participant:
         return _Found(results, snapshot)  # it has no properties file that this product knows
     try:
-        storages = await asyncio.to_thread(rooms.releases.storage, [release])
+        return _Found(results, snapshot, await asyncio.to_thread(rooms.releases.storage, [release]))
     except BackupError as error:
-        return _Found((*results, failed("properties-read", release.key, error.message, error.hint)), snapshot)
-    return _Found(results, snapshot, storages)
+        unread = failed("properties-read", release.key, error.message, error.hint)
+        return _Found((*results, unread) if snapshot else results, snapshot)
 
 
 def _described(snapshot: ReleaseSnapshot) -> str:
