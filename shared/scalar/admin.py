@@ -81,7 +81,7 @@ class AdminClient:
         self, release: str, targets: Sequence[AdminTarget], wanted: str
     ) -> tuple[tuple[AdminTarget, ...], CheckResult]:
         """See `shared.scalar.transport`."""
-        return await choose_transport(release, targets, wanted, self._channels)
+        return await choose_transport(release, targets, wanted, self._channels, self._clock)
 
     async def pause(self, targets: Sequence[AdminTarget], drain_seconds: float) -> tuple[Acknowledgement, ...]:
         """Pause to all pods at once; each server waits up to `drain_seconds` for its outstanding requests.
@@ -109,6 +109,7 @@ class AdminClient:
         A pod that does not answer by its own way is tried by the other one; `transport` and `note` of the result say so.
         """
         begun = self._clock.monotonic()
+        await self._channels.give_up_idle(targets)
         pace = Pace(self._clock, self._call_timeout_seconds, self._jitter)
         return tuple(await asyncio.gather(*(self._resume_one(target, pace, begun, budget_seconds) for target in targets)))
 

@@ -20,6 +20,9 @@ from shared.scalar.probe import Endpoint, Probe, probe
 
 KEPT_UNUSED_SECONDS = 600.0
 """Longer than any pause: a channel unused for so long belongs to a pod that is gone, or to another plan."""
+IDLE_SECONDS = 60.0
+"""After this long without a call a connection is not trusted: firewalls and load balancers forget idle ones without a word (AWS
+after 350 s), and a frozen process would not see it."""
 
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.enable_retries", 0),  # a Pause must not be sent twice behind our back
@@ -40,6 +43,7 @@ class PodChannel:
     def __init__(self, target: AdminTarget, clock: Clock, open_forward: OpenForward | None) -> None:
         self.target = target
         self.used_at = clock.monotonic()
+        self._used_at_wall = clock.now()
         self._calls_under_way = 0
         self._clock = clock
         self._open_forward = open_forward
@@ -57,6 +61,12 @@ class PodChannel:
     @property
     def is_unused(self) -> bool:
         return self._calls_under_way == 0
+
+    @property
+    def is_idle(self) -> bool:
+        """By the wall clock, because a monotonic one may stand still while a function is frozen."""
+        idle_seconds = (self._clock.now() - self._used_at_wall).total_seconds()
+        return self.is_unused and not 0 <= idle_seconds <= IDLE_SECONDS
 
     @property
     def where(self) -> str:
@@ -85,6 +95,7 @@ class PodChannel:
         finally:
             self._calls_under_way -= 1
             self.used_at = self._clock.monotonic()
+            self._used_at_wall = self._clock.now()
 
     async def check_paused(self, timeout_seconds: float, *, wait_for_ready: bool = False) -> bool:
         """Raises ValueError when the answer is not a CheckPausedResponse."""
@@ -199,6 +210,11 @@ class Channels:
             return [channel for channel in found if channel]
         await self._close_stale()
         return [await self._to(target) for target in targets]
+
+    async def give_up_idle(self, targets: Sequence[AdminTarget]) -> None:
+        """Closes what may be dead without knowing. For before a pause: between Pause and Unpause a stream is kept."""
+        kept = [(target, self._kept.get(_key(target))) for target in targets]
+        await self.give_up([target for target, channel in kept if channel and channel.is_idle])
 
     async def give_up(self, targets: Sequence[AdminTarget]) -> None:
         """Closes what is kept for these: it will not be used."""

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import grpc.aio
@@ -27,7 +27,7 @@ class WallClock:
         self.ahead_seconds = 0.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_seconds)
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time() + self.ahead_seconds

@@ -5,9 +5,10 @@ from __future__ import annotations
 import grpc.aio
 import pytest
 
+from shared.model.plan import EksCluster
 from shared.model.records import replace
 from shared.scalar import wire
-from shared.scalar.channels import KEPT_UNUSED_SECONDS, Channels
+from shared.scalar.channels import IDLE_SECONDS, KEPT_UNUSED_SECONDS, Channels
 from tests.contract.scalar_admin.pods import ScriptedPod, WallClock, dead_target, running
 
 
@@ -55,3 +56,26 @@ async def test_a_channel_is_kept_as_long_as_its_pod_is_asked_for(channels, clock
         assert await channel.check_paused(1.0, wait_for_ready=True) is False
         await channels.to([dead_target("new"), target])
         assert await channel.check_paused(1.0) is False
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_trusted_again(channels, clock):
+    pod = ScriptedPod("pod-0")
+    async with running(pod) as (target,):
+        (idle,) = await channels.to([target])
+        await idle.check_paused(1.0, wait_for_ready=True)
+        await channels.give_up_idle([target])
+        assert await channels.to([target]) == [idle], "not yet"
+        clock.ahead_seconds = IDLE_SECONDS + 1
+        await channels.give_up_idle([target])
+        (fresh,) = await channels.to([target])
+        assert fresh is not idle
+        assert await fresh.check_paused(1.0, wait_for_ready=True) is False
+    assert len(pod.peers) == 2
+
+
+async def test_pods_of_two_clusters_may_have_one_address(channels):
+    here = dead_target()
+    there = replace(here, uid="another", cluster=EksCluster(name="other", region="ap-northeast-1"))
+    first, second = await channels.to([here, there])
+    assert first is not second
+    assert await channels.to([here, there]) == [first, second]
