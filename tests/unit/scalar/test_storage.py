@@ -185,3 +185,13 @@ def test_a_file_that_java_would_refuse_is_refused_with_its_place(cluster):
     message = not_ready(cluster)
     assert "ConfigMap orders-scalardb-cluster-properties, key scalardb-cluster-node.properties" in message
     assert "property 'scalar.db.storage'" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "is_audited"), [("true", True), ("false", False), ('{{ default .Env.AUDITED "true" }}', True)]
+)
+def test_a_ledger_says_whether_it_works_with_an_auditor(value, is_audited):
+    cluster = Cluster()
+    cluster.install("ledger", properties=f"{PROPERTIES}scalar.dl.ledger.auditor.enabled={value}\n")
+    (found,) = ReleasesInClusters(cluster, FixedClock()).storage([release_named()])
+    assert found.is_audited is is_audited
