@@ -30,8 +30,8 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 class KubernetesApi:
     """One cluster. Safe to use from several threads; keeps its connections between calls.
 
-    `kind` is always the plural resource name: pods, services, configmaps, secrets, deployments or replicasets; anything else is
-    a ValueError. Every method raises, besides what it names itself:
+    `kind` is always a plural resource name out of `shared.clusters.resources.kinds()`; anything else is a ValueError. Every
+    method raises, besides what it names itself:
 
         Unreachable: no answer, or the control plane is failing.
         Throttled: the API server asks to slow down.

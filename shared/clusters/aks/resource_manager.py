@@ -1,7 +1,7 @@
 """Azure Resource Manager, as far as finding a cluster needs it: one signed POST, and what a refusal means.
 
-azure-core's own pipeline is used, which azure-identity has loaded anyway; azure-mgmt-containerservice would add 6 MB and 70 ms
-for this one call.
+azure-core's own pipeline is used, which azure-identity has loaded anyway; azure-mgmt-containerservice would add 5 MB and about
+80 ms of import for this one call.
 """
 
 from __future__ import annotations
