@@ -25,6 +25,8 @@ class PauseJournal(Value):
     """`resume_by` is when the watchdog steps in. `not_ours` are the uids of pods that are never resumed for this entry: their
     pause belongs to somebody else, or they were never sent one.
 
+    `settles_at` is when a Pause whose answer was lost can no longer take effect on a server.
+
     `closed_by` is `run`, `watchdog` or `operator`, and empty while the entry is open.
     """
 
@@ -34,6 +36,7 @@ class PauseJournal(Value):
     token: int
     opened_at: Instant
     resume_by: Instant
+    settles_at: Instant | None = None
     releases: tuple[JournalRelease, ...]
     not_ours: tuple[str, ...] = ()
     closed_at: Instant | None = None

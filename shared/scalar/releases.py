@@ -28,6 +28,8 @@ from shared.scalar.properties import storage_of
 from shared.scalar.workload import find_deployment, find_workload, pod_labels
 
 MOST_RELEASES_AT_ONCE = 16
+FINISHED_PHASES = ("Succeeded", "Failed")
+"""The pod object is left, an evicted one for example; its containers are not."""
 
 T = TypeVar("T")
 
@@ -112,7 +114,9 @@ class ReleasesInClusters:
         if target.cluster is None:
             return True
         pod = self._open_cluster(target.cluster).get("pods", target.namespace, target.pod)
-        return pod is not None and pod["metadata"]["uid"] == target.uid
+        if pod is None or pod["metadata"]["uid"] != target.uid:
+            return False
+        return pod.get("status", {}).get("phase") not in FINISHED_PHASES
 
     def _storage(self, release: Release) -> ReleaseStorage:
         reader = self._open_cluster(release.cluster)

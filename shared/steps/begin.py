@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from shared.model.errors import InvalidRequest
+from shared.model.errors import FencedOff, InvalidRequest
 from shared.model.records import replace
 from shared.model.run import Attempt, AttemptStatus, Cause, Run, RunStatus
 from shared.model.times import iso
@@ -25,10 +25,15 @@ async def begin(request: Request, rooms: Rooms) -> Answer:
 
     Raises:
         LeaseHeld: another run of the plan is at work.
-        FencedOff: this run had the lease once and lost it.
+        FencedOff: this run had the lease once and lost it, or its record was ended by somebody else.
     """
     catalog, now = rooms.catalog, rooms.clock.now()
     run, attempt_number = catalog.run(text(request, "run")), number(request, "attempt")
+    if run.status is not RunStatus.RUNNING:
+        raise FencedOff(
+            f"Run {run.id} is {run.status.value} already and pauses nothing any more.",
+            hint="The watchdog or a newer run has ended it; start another backup.",
+        )
     plan = evidence.plan_of(catalog, run.id)
     # A whole second: the Wait state of Step Functions takes no more of a time stamp for granted.
     resume_by = (now + timedelta(seconds=plan.pause.max_pause_seconds)).replace(microsecond=0)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from shared.model.clock import ClockBounds
 from shared.model.errors import BackupError, InvalidRequest
 from shared.model.journal import PauseJournal
+from shared.model.naming import listed
 from shared.model.plan import Plan
 from shared.model.pods import AdminTarget, PodChange, ReleaseSnapshot, WatchReport, judge_events
 from shared.model.run import CaptureEvidence, Cause, PausedSample, PauseEvidence
@@ -103,7 +104,7 @@ class _Hold:
         if cause := cause_of(judge_events(self._before, report)):
             return cause
         if not self._samples[-1].proves_pause:
-            pods = ", ".join([*self._samples[-1].not_paused, *self._samples[-1].unknown])
+            pods = listed([*self._samples[-1].not_paused, *self._samples[-1].unknown])
             return Cause(code="pause-not-held", message=f"CheckPaused did not confirm the pause during the hold on: {pods}.")
         return None
 
@@ -134,6 +135,6 @@ def cause_of(changes: tuple[PodChange, ...]) -> Cause | None:
         return None
     return Cause(
         code=changes[0].code,
-        message="; ".join(change.detail for change in changes) + ".",
+        message=listed([change.detail for change in changes], "; ") + ".",
         hint="A pod that was added, replaced or restarted ran unpaused; the window is tried again.",
     )

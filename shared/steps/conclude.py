@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from shared.model.checks import failures, summary
-from shared.model.errors import NotReady, UnknownRun
+from shared.model.errors import NotReady, UnknownPoint, UnknownRun
 from shared.model.records import replace, to_record
+from shared.model.restore_point import PointPhase
 from shared.model.run import Attempt, AttemptStatus, Cause, Run, RunStatus, run_id
 from shared.steps.engine_errors import LONGEST_MESSAGE, cause_from_engine
 from shared.steps.ports import Catalog, Rooms
@@ -21,6 +23,8 @@ _UNKNOWN = Cause(
 async def conclude(request: Request, rooms: Rooms) -> Answer:
     """Records the failure of the run that `execution` is. `input` is what started it, `error` what the engine caught.
 
+    A run whose point is published has succeeded, whatever came after: only telling the world can have failed.
+
     Works on whatever input there is: a malformed event has no plan, and still must not fail in silence. Answer: `cause`,
     and `pods_may_be_paused`, true while a pause journal of the run is open.
     """
@@ -30,6 +34,8 @@ async def conclude(request: Request, rooms: Rooms) -> Answer:
     run = _find_or_create(within, plan, str(given.get("reason", "") if isinstance(given, Mapping) else ""), rooms)
     cause = cause_from_engine(request.get("error")) or (_known_cause(run) if run else None) or _UNKNOWN
     paused = False
+    if run is not None and run.status is RunStatus.SUCCEEDED:
+        return {"plan": plan, "run": run.id, "cause": to_record(cause), "pods_may_be_paused": False, "metrics": {}}
     if run is not None:
         paused = _has_open_pause(rooms.catalog, run)
         run = _record_failure(run, cause, rooms)
@@ -81,9 +87,18 @@ def _record_failure(run: Run, cause: Cause, rooms: Rooms) -> Run:
     if run.status is not RunStatus.RUNNING:
         return run
     attempts = tuple(_ended(attempt, cause) for attempt in run.attempts)
+    _note_on_point(run, cause, rooms.catalog)
     return rooms.catalog.save_run(
         replace(run, attempts=attempts, status=RunStatus.FAILED, ended_at=rooms.clock.now(), cause=cause)
     )
+
+
+def _note_on_point(run: Run, cause: Cause, catalog: Catalog) -> None:
+    """A point whose protection failed stays what it is, captured, but says why it will not become available."""
+    with contextlib.suppress(UnknownPoint):
+        point = catalog.point(run.plan, run.id)
+        if point.phase is PointPhase.CAPTURED:
+            catalog.put_point(replace(point, cause=cause))
 
 
 def _ended(attempt: Attempt, cause: Cause) -> Attempt:

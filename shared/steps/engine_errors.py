@@ -1,5 +1,6 @@
 """What an engine caught, as a cause. Step Functions hands over `{"Error": name, "Cause": text}`, where the text of a Lambda
-error is JSON with `errorMessage`; a process that died leaves only a name."""
+error is JSON with `errorMessage`, and that of a child execution is its description with an `Error` and `Cause` of its own; a
+process that died leaves only a name."""
 
 from __future__ import annotations
 
@@ -36,5 +37,5 @@ def _message(text: object) -> str:
     except ValueError:
         return text
     if isinstance(parsed, Mapping):
-        return str(parsed.get("errorMessage") or parsed.get("cause") or "")
+        return str(parsed.get("errorMessage") or _message(parsed.get("Cause")) or parsed.get("Error") or "")
     return text

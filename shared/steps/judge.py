@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.model.errors import FencedOff
+from shared.model.naming import listed
 from shared.model.plan import Plan
 from shared.model.pods import benign_changes, compare, judge_events
 from shared.model.records import replace, to_record
@@ -22,6 +23,7 @@ from shared.steps.runs import attempt_of, save_attempt
 
 BACKOFF_SECONDS = 5
 MAX_BACKOFF_SECONDS = 60
+RESUMED_BY_OPERATOR = "resumed-by-operator"
 
 
 async def judge(request: Request, rooms: Rooms) -> Answer:
@@ -116,8 +118,9 @@ def _causes(plan: Plan, found: Evidence, caught: Cause | None, resumed_by: str, 
     if found.pause is None or found.capture is None or found.resume is None or found.resume.sample is None:
         yield Cause(code="evidence-missing", message="A step of the window ended before it could record what it saw.")
         return
+    yield from _incomplete(plan, found)
     if not found.resume.sample.proves_pause:
-        pods = ", ".join([*found.resume.sample.not_paused, *found.resume.sample.unknown])
+        pods = listed([*found.resume.sample.not_paused, *found.resume.sample.unknown])
         yield Cause(
             code="pause-not-held", message=f"Before the first Unpause, CheckPaused did not confirm the pause on: {pods}."
         )
@@ -147,6 +150,22 @@ def _notes(found: Evidence) -> tuple[str, ...]:
     return tuple(
         note for snapshot in found.before for note in benign_changes(snapshot, after.get(snapshot.release.key, snapshot))
     )
+
+
+def _incomplete(plan: Plan, found: Evidence) -> Iterator[Cause]:
+    """Evidence that covers less than the whole plan proves nothing about the rest."""
+    wanted = {release.key for release in plan.releases}
+    targets = sum(len(snapshot.targets) for snapshot in found.before)
+    acknowledged = len(found.pause.acknowledgements) if found.pause else 0
+    samples = found.capture.samples if found.capture else ()
+    gaps = [
+        ({snapshot.release.key for snapshot in found.before} != wanted, "not every release was seen before the window"),
+        (targets == 0 or acknowledged != targets, f"{acknowledged} of {targets} pods acknowledged the pause"),
+        (not samples or any(sample.paused != targets for sample in samples), "CheckPaused did not cover every pod in the hold"),
+    ]
+    for is_open, what in gaps:
+        if is_open:
+            yield Cause(code="evidence-missing", message=f"The evidence is incomplete: {what}.")
 
 
 def _no_safe_second(window: SafeWindow | None) -> Cause:
@@ -186,9 +205,9 @@ def _after_invalid(run: Run, attempt: Attempt, plan: Plan, rooms: Rooms) -> Answ
 
 
 def _may_retry(attempt: Attempt, plan: Plan) -> bool:
-    """A lost lease means that another run is at work: nothing may be tried again."""
-    is_fenced = attempt.cause is not None and attempt.cause.code == FencedOff.__name__
-    return attempt.number < plan.pause.attempts and not is_fenced
+    """Not after a lost lease, which means that another run is at work, and not against an operator who has resumed the pods."""
+    is_final = attempt.cause is not None and attempt.cause.code in (FencedOff.__name__, RESUMED_BY_OPERATOR)
+    return attempt.number < plan.pause.attempts and not is_final
 
 
 def _keep_invalid(run: Run, attempt: Attempt, now: datetime, rooms: Rooms) -> None:

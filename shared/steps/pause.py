@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.model.checks import failures
 from shared.model.clock import ClockBounds
 from shared.model.errors import Conflict, NotReady
 from shared.model.journal import JournalRelease, PauseJournal
+from shared.model.naming import listed
 from shared.model.pause_order import check_group, check_overlap, longest_seconds, stage_count, stages
 from shared.model.plan import Plan
 from shared.model.pods import AdminTarget, ReleaseSnapshot, unfit
@@ -20,11 +22,14 @@ from shared.model.records import replace
 from shared.model.run import Acknowledgement, Attempt, Cause, PausedSample, PauseEvidence, Run
 from shared.model.window import NotedTime
 from shared.steps import evidence
-from shared.steps.clocks import measure_clocks
+from shared.steps.clocks import Reading, measure_clocks, read_clock, widen_by_step
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, number, text
+from shared.steps.resuming import resume_after_close
 from shared.steps.runs import attempt_of, save_attempt
 
+LATE_PAUSE_SECONDS = 10.0
+"""How late a server may begin a Pause that it has received, beyond its own wait for outstanding requests."""
 RESUME_RESERVE_SECONDS = 10.0
 """Kept free before the watchdog wakes, so that the run itself resumes the pods."""
 HINT_DRAIN = (
@@ -55,15 +60,19 @@ async def _pause_once(run: Run, attempt_number: int, rooms: Rooms) -> PauseEvide
         return _failed(rooms, "pause-interrupted", "The function that paused the pods ended before it could report.")
     save_attempt(rooms.catalog, run, attempt, step="pause")
     try:
-        snapshots, clocks = await _prepare(plan, attempt, rooms)
+        snapshots, clocks, reading = await _prepare(plan, attempt, rooms)
         evidence.save(rooms.catalog, run.id, evidence.part(attempt_number, "before"), snapshots)
-        journal = rooms.catalog.open_pause(_journal(run, attempt, snapshots, rooms.clock.now()))
+        journal = rooms.catalog.open_pause(_journal(run, attempt, plan, snapshots, rooms.clock.now()))
     except (NotReady, Conflict) as error:
         return _failed(rooms, error.code, error.message, error.hint)
-    return await _pause_pods(run, attempt, plan, journal, clocks, rooms)
+    if not journal.is_open:
+        return _failed(rooms, "pause-interrupted", "The engine had given this pause up before it began.")
+    return await _pause_pods(run, attempt, plan, journal, _Clocks(clocks, reading), rooms)
 
 
-async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[ReleaseSnapshot, ...], dict[str, ClockBounds]]:
+async def _prepare(
+    plan: Plan, attempt: Attempt, rooms: Rooms
+) -> tuple[tuple[ReleaseSnapshot, ...], dict[str, ClockBounds], Reading]:
     """Everything that must be known before the first Pause: pods fit, nobody has paused them, clocks measured, time enough.
 
     Raises:
@@ -76,14 +85,15 @@ async def _prepare(plan: Plan, attempt: Attempt, rooms: Rooms) -> tuple[tuple[Re
         if unsuited := failures((*check_group(products), *check_overlap(snapshots))):
             raise NotReady(f"{unsuited[0].subject}: {unsuited[0].detail}", hint=unsuited[0].hint)
         if problems := [problem.detail for snapshot in snapshots for problem in unfit(snapshot)]:
-            raise NotReady("; ".join(problems) + ".", hint="The next attempt looks again.")
+            raise NotReady(listed(problems, "; ") + ".", hint="The next attempt looks again.")
         snapshots = await _choose_transports(plan, snapshots, rooms)
         _refuse_paused(await rooms.admin.check_paused(_targets(snapshots)))
         clocks = await measuring
+        reading = read_clock(rooms)
     finally:
         measuring.cancel()
     _refuse_late(plan, attempt, stage_count(products), rooms.clock.now())
-    return snapshots, clocks
+    return snapshots, clocks, reading
 
 
 async def _choose_transports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], rooms: Rooms) -> tuple[ReleaseSnapshot, ...]:
@@ -99,10 +109,17 @@ async def _choose_transports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], r
     return tuple(replace(snapshot, targets=targets) for snapshot, (targets, _) in zip(snapshots, chosen, strict=True))
 
 
+class _Clocks(NamedTuple):
+    """Bounds, and this process's clocks when they had been measured."""
+
+    bounds: dict[str, ClockBounds]
+    measured_at: Reading
+
+
 def _refuse_paused(sample: PausedSample) -> None:
     if sample.unknown:
         raise NotReady(
-            f"The Admin port of {', '.join(sample.unknown)} does not answer.",
+            f"The Admin port of {listed(sample.unknown)} does not answer.",
             hint="`scalar-backup check` says why, pod by pod.",
         )
     if sample.paused:
@@ -123,7 +140,7 @@ def _refuse_late(plan: Plan, attempt: Attempt, stages_to_pause: int, now: dateti
 
 
 async def _pause_pods(
-    run: Run, attempt: Attempt, plan: Plan, journal: PauseJournal, clocks: dict[str, ClockBounds], rooms: Rooms
+    run: Run, attempt: Attempt, plan: Plan, journal: PauseJournal, clocks: _Clocks, rooms: Rooms
 ) -> PauseEvidence:
     first_sent_at = rooms.clock.now()
     acknowledgements: list[Acknowledgement] = []
@@ -137,12 +154,14 @@ async def _pause_pods(
             causes = (_open_gate(sample),)
         if causes:
             break
-    confirmed_at = rooms.clock.now()
+    confirmed_at = read_clock(rooms)
     if foreign := _not_ours(journal, sent, acknowledgements):
         rooms.catalog.mark_not_ours(run.id, attempt.number, foreign)
+    causes = causes or await _closed_meanwhile(journal, rooms)
     confirmed = None
     if not causes:
-        confirmed = NotedTime(at=confirmed_at, process=rooms.clock.process, clocks=clocks)
+        known = widen_by_step(clocks.bounds, clocks.measured_at, confirmed_at)
+        confirmed = NotedTime(at=confirmed_at.at, process=rooms.clock.process, clocks=known)
         hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
         paused = replace(attempt, pods=len(sent), paused_at=confirmed.at, hold_until=hold_until)
         save_attempt(rooms.catalog, run, paused, step="pause")
@@ -153,6 +172,16 @@ async def _pause_pods(
         acknowledgements=tuple(acknowledgements),
         causes=causes,
     )
+
+
+async def _closed_meanwhile(journal: PauseJournal, rooms: Rooms) -> tuple[Cause, ...]:
+    """Somebody who resumed while our Pauses were under way has closed the entry, so nobody would resume what they paused."""
+    now = rooms.catalog.pause_journal(journal.run, journal.attempt)
+    if now is not None and now.is_open:
+        return ()
+    await resume_after_close(now or journal, rooms)
+    by = now.closed_by if now else "somebody"
+    return (Cause(code=f"resumed-by-{by}", message=f"The pods were resumed by the {by} while they were being paused."),)
 
 
 async def _pause_stage(
@@ -171,7 +200,8 @@ def _not_ours(journal: PauseJournal, sent: Sequence[AdminTarget], answers: Seque
     return foreign + [target.uid for stage in journal.pause_stages for target in stage if target.uid not in tried]
 
 
-def _journal(run: Run, attempt: Attempt, snapshots: Sequence[ReleaseSnapshot], now: datetime) -> PauseJournal:
+def _journal(run: Run, attempt: Attempt, plan: Plan, snapshots: Sequence[ReleaseSnapshot], now: datetime) -> PauseJournal:
+    drains_seconds = plan.pause.drain_seconds * stage_count([snapshot.product for snapshot in snapshots])
     releases = tuple(
         JournalRelease(
             key=snapshot.release.key,
@@ -191,6 +221,7 @@ def _journal(run: Run, attempt: Attempt, snapshots: Sequence[ReleaseSnapshot], n
         token=run.token,
         opened_at=now,
         resume_by=attempt.resume_by or now,
+        settles_at=now + timedelta(seconds=drains_seconds + LATE_PAUSE_SECONDS),
         releases=releases,
     )
 
@@ -216,7 +247,7 @@ def _cause(item: Acknowledgement) -> Cause:
 
 
 def _open_gate(sample: PausedSample) -> Cause:
-    pods = ", ".join([*sample.not_paused, *sample.unknown])
+    pods = listed([*sample.not_paused, *sample.unknown])
     return Cause(
         code="pause-not-confirmed",
         message=f"The Pause was answered OK, but CheckPaused does not confirm it on {pods}.",

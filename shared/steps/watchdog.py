@@ -3,56 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
-from shared.model.errors import InvalidRequest, UnknownRun
+from shared.model.errors import InvalidRequest, PodsMayBePaused, UnknownRun
 from shared.model.journal import PauseJournal
+from shared.model.naming import listed
 from shared.model.records import replace
-from shared.model.run import AttemptStatus, Cause, RunStatus
+from shared.model.run import AttemptStatus, Cause, Resumed, RunStatus
+from shared.model.times import iso, parse_instant
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, number, text
-from shared.steps.resuming import resume_pods
+from shared.steps.resuming import outlast_lost_pauses, resume_after_close, resume_pods
 from shared.steps.runs import attempt_of
 
 RESUMED = "Pods Resumed by Watchdog"
+MAY_BE_PAUSED = "Pods May Be Paused"
+TELL_AGAIN_AFTER = timedelta(minutes=10)
 
 
 async def watchdog(request: Request, rooms: Rooms) -> Answer:
     """Looks after attempt `attempt` of `run` when its time is over. Fenced: it touches the pods of this very attempt only.
 
-    Answer: `resumed`, the number of pods; 0 when the run had done it.
+    Answer: `resumed`, the number of pods; 0 when the run had done it. A repeated call after a crash finishes what is missing.
 
     Raises:
-        PodsMayBePaused: repeat the step; there is no other end for it than running pods.
+        PodsMayBePaused: told to the world; repeat the step, there is no other end for it than running pods.
     """
     journal = rooms.catalog.pause_journal(text(request, "run"), number(request, "attempt"))
-    if journal is None or not journal.is_open:
+    if journal is None or journal.closed_by == "run":
         return {"resumed": 0, "metrics": {}}
-    resumed = await resume_journal(journal, "watchdog", rooms)
+    try:
+        if not journal.is_open and journal.closed_by != "watchdog":
+            await resume_after_close(journal, rooms)
+            return {"resumed": 0, "metrics": {}}
+        resumed = await resume_journal(journal, "watchdog", rooms)
+    except PodsMayBePaused as error:
+        _tell_now_and_then(journal, error, rooms)
+        raise
     return {"resumed": resumed, "metrics": {"WatchdogFired": 1}}
 
 
 async def unpause(request: Request, rooms: Rooms) -> Answer:
-    """Resumes every open pause of `run`, or of `plan`: the operator's way when their own machine cannot reach the pods."""
+    """Resumes every open pause of `run`, or of `plan`: the operator's way when their own machine cannot reach the pods.
+
+    Raises:
+        PodsMayBePaused: with the messages of all entries that stay open; the others are resumed.
+    """
     run, plan = text(request, "run", ""), text(request, "plan", "")
     if not run and not plan:
         raise InvalidRequest("Say whose pause to end: give 'run' or 'plan'.")
     journals = [item for item in rooms.catalog.open_pauses() if item.run == run or (not run and item.plan == plan)]
-    resumed = [await resume_journal(journal, "operator", rooms) for journal in journals]
-    return {"runs": [journal.run for journal in journals], "resumed": sum(resumed)}
+    resumed, failed = 0, []
+    for journal in journals:
+        try:
+            resumed += await resume_journal(journal, "operator", rooms)
+        except PodsMayBePaused as error:
+            failed.append(error)
+    if failed:
+        raise PodsMayBePaused(listed([error.message for error in failed], " "), hint=failed[0].hint)
+    return {"runs": [journal.run for journal in journals], "resumed": resumed}
 
 
 async def resume_journal(journal: PauseJournal, by: str, rooms: Rooms) -> int:
-    """Resumes the pods of an open entry, closes it and records that its window is void. Answers with the number of pods.
+    """Resumes the pods of an entry, closes it and records that its window is void. Answers with the number of pods.
+
+    Called again for an entry that the same `by` has closed, it does what a crash may have left undone.
 
     Raises:
         PodsMayBePaused: some pods could not be shown to run; the entry stays open.
     """
-    resumed = await resume_pods(journal, rooms)
-    closed = rooms.catalog.close_pause(journal.run, journal.attempt, by, rooms.clock.now())
-    if closed.closed_by == by:
+    resumed: tuple[Resumed, ...] = ()
+    if journal.is_open:
+        resumed = await resume_pods(journal, rooms)
+        await outlast_lost_pauses(journal, rooms)
+        journal = rooms.catalog.close_pause(journal.run, journal.attempt, by, rooms.clock.now())
+    if journal.closed_by == by:
         _void_attempt(journal, by, rooms)
         rooms.signals.publish(RESUMED, _told(journal, by))
     return len(resumed)
+
+
+def _tell_now_and_then(journal: PauseJournal, error: PodsMayBePaused, rooms: Rooms) -> None:
+    """The step is repeated every minute, for days if it must be; people are told at once and every ten minutes after that."""
+    name, now = f"attempt/{journal.attempt}/watchdog-told", rooms.clock.now()
+    told = rooms.catalog.document(journal.run, name)
+    if told is not None and now - parse_instant(told) < TELL_AGAIN_AFTER:
+        return
+    rooms.signals.publish(MAY_BE_PAUSED, _told(journal, "watchdog") | {"message": error.message, "hint": error.hint})
+    rooms.catalog.put_document(journal.run, name, iso(now))
 
 
 def _void_attempt(journal: PauseJournal, by: str, rooms: Rooms) -> None:
@@ -68,10 +106,10 @@ def _void_attempt(journal: PauseJournal, by: str, rooms: Rooms) -> None:
         voided = replace(attempt, status=AttemptStatus.INVALID, cause=cause, resumed_at=now)
         attempts: Iterable[object] = (voided if item.number == voided.number else item for item in run.attempts)
         run = rooms.catalog.save_run(replace(run, attempts=tuple(attempts)))
-    if _is_deserted(journal, rooms):
-        if run.status is RunStatus.RUNNING:
-            run = rooms.catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
-        # The next run need not wait until a dead run's lease expires. One that lives after all is fenced by its token.
+    if run.status is RunStatus.RUNNING and _is_deserted(journal, rooms):
+        run = rooms.catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
+    if run.status is not RunStatus.RUNNING:
+        # The next run need not wait until an ended run's lease expires. One that lives after all begins no further attempt.
         rooms.catalog.release_lease(run.plan, run.id, run.token)
 
 

@@ -11,6 +11,7 @@ from shared.model.errors import NotReady, PodsMayBePaused, Unreachable
 from shared.model.journal import PauseJournal
 from shared.model.records import replace
 from shared.model.run import AttemptStatus, RunStatus
+from shared.steps import evidence
 from tests.unit.cli import samples
 from tests.unit.cli.samples import BEGAN, PODS, RELEASE, RUN_ID, after
 from tests.unit.cli.world import World
@@ -26,6 +27,7 @@ def world(*, not_ours: tuple[str, ...] = (), catalog: MemoryCatalog | None = Non
     open_attempt = replace(samples.run().attempts[1], number=1, status=AttemptStatus.OPEN, point=None, resumed_at=None)
     made.catalog.create_run(replace(samples.run(RunStatus.RUNNING), attempts=(open_attempt,), point=None, ended_at=None))
     made.catalog.open_pause(samples.journal())
+    evidence.save(made.catalog, RUN_ID, evidence.part(1, "pause"), samples.pause_evidence())
     if not_ours:
         made.catalog.mark_not_ours(RUN_ID, 1, not_ours)
     made.pods.paused = set(PODS)
