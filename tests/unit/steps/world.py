@@ -40,27 +40,28 @@ PODS = ("orders-node-a", "orders-node-b", "orders-node-c")
 
 
 class VirtualClock:
-    """Time passes only when somebody sleeps."""
+    """Time passes only when somebody sleeps. `set_by_seconds` is how far somebody has set the wall clock from true time."""
 
     def __init__(self) -> None:
-        self._now = START
+        self.true = START
+        self.set_by_seconds = 0.0
         self.process = "process-1"
 
     def now(self) -> datetime:
-        return self._now
+        return self.true + timedelta(seconds=self.set_by_seconds)
 
     def monotonic(self) -> float:
-        return (self._now - START).total_seconds()
+        return (self.true - START).total_seconds()
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
         await asyncio.sleep(0)
 
     async def sleep_until(self, moment: str) -> None:
-        await self.sleep(max(0.0, (datetime.fromisoformat(moment) - self._now).total_seconds()))
+        await self.sleep(max(0.0, (datetime.fromisoformat(moment) - self.now()).total_seconds()))
 
     def advance(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        self.true += timedelta(seconds=seconds)
 
 
 class Pods:
@@ -100,14 +101,14 @@ class Pods:
     def open_gate(self, name: str) -> None:
         since = self.paused_since.pop(name, None)
         if since is not None:
-            self.paused_times[name].append((since, self.clock.now()))
+            self.paused_times[name].append((since, self.clock.true))
 
     @property
     def all_open(self) -> bool:
         return not self.paused_since
 
     def were_all_paused_at(self, moment: datetime) -> bool:
-        """Whether every pod's gate was closed at `moment` by the clock of this machine."""
+        """Whether every pod's gate was closed at the true time `moment`."""
         return all(
             any(start <= moment <= end for start, end in times)
             or (name in self.paused_since and self.paused_since[name] <= moment)
@@ -165,7 +166,7 @@ class Pods:
         for target in targets:
             outcome = self.outcomes.get(target.pod, "paused")
             if outcome in ("paused", "unknown"):
-                self.paused_since.setdefault(target.pod, self.clock.now())
+                self.paused_since.setdefault(target.pod, self.clock.true)
             acknowledgements.append(Acknowledgement(pod=target.pod, outcome="paused" if outcome == "open-gate" else outcome))
         return tuple(acknowledgements)
 
@@ -205,8 +206,8 @@ def _pod(name: str, number: int) -> PodState:
 
 
 class FakeDatabase:
-    """A database whose clock is `offset_seconds` ahead of ours and measured to `error_seconds` either way. Two tables, each of
-    which needs `advances` calls to be protected."""
+    """A database whose clock is `offset_seconds` ahead of true time and measured to `error_seconds` either way. Two tables,
+    each of which needs `advances` calls to be protected."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock, self.offset_seconds, self.error_seconds, self.advances = clock, 0.0, 0.02, 2
@@ -218,7 +219,8 @@ class FakeDatabase:
 
     async def measure_clock(self, database: DynamoDb, clock: VirtualClock) -> ClockBounds:
         await clock.sleep(1.1)
-        low, high = self.offset_seconds - self.error_seconds, self.offset_seconds + self.error_seconds
+        offset_seconds = self.offset_seconds - self.clock.set_by_seconds
+        low, high = offset_seconds - self.error_seconds, offset_seconds + self.error_seconds
         return ClockBounds(lower_seconds=low, upper_seconds=high, measured_at=clock.now(), samples=20, problem=self.problem)
 
     def protect(
