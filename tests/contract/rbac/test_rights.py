@@ -14,7 +14,7 @@ import pytest
 from shared.clusters.api import KubernetesApi
 from shared.clusters.deployments import advance_start, advance_stop
 from shared.clusters.rivals import find_rivals
-from shared.model.errors import Forbidden
+from shared.model.errors import Conflict, Forbidden
 from shared.model.secret_text import SecretText
 from shared.scalar import pod_watch
 from shared.scalar.endpoint_rewrite import apply_rewrite
@@ -82,7 +82,12 @@ async def restore(recorder: Recorder, cluster: LiveCluster) -> None:
         "scalar.db.username": SecretText(f"app-{number}"),
         "scalar.db.password": SecretText(f"secret-{number}"),
     }
-    apply_rewrite(recorder, find_sources(recorder, cluster.release, wanted))
+    for _ in _looks():
+        try:
+            apply_rewrite(recorder, find_sources(recorder, cluster.release, wanted))
+            break
+        except Conflict:
+            continue  # the Deployment's controller wrote its status in between: look again, as a restore does
     started = None
     for _ in _looks():
         started = await advance_start(recorder, stopped, _all_serve, started)
