@@ -20,7 +20,7 @@ def crowd(shared_deployment: Deployment) -> Iterator[list[Run]]:
     """Two executions of one plan and one of another plan with the same release, all started in the same moment."""
     deployment = shared_deployment
     with deployment.world.environment():
-        deployment.world.install(RELEASE, pods=2)
+        deployment.world.install(RELEASE)
         deployment.apply(PLAN, RELEASE)
         deployment.apply(OTHER_PLAN, RELEASE)
         executions = [deployment.start(plan) for plan in (PLAN, PLAN, OTHER_PLAN)]

@@ -22,7 +22,7 @@ def stopped(shared_deployment: Deployment) -> Iterator[dict[str, Execution]]:
     deployment = shared_deployment
     with deployment.world.environment():
         for name in ("left-alone", "rescued"):
-            deployment.world.install(name, pods=2)
+            deployment.world.install(name)
         executions = {name: deployment.start(deployment.apply(name, name, **SHORTEST)) for name in ("left-alone", "rescued")}
         states = deployment.world.aws.client("stepfunctions")
         for name, execution in executions.items():

@@ -9,6 +9,7 @@ import pytest
 
 from infra.sandbox.bank.schema import metadata_item
 from infra.sandbox.bank.tables import METADATA_KEY, METADATA_TABLE, SCHEMAS
+from infra.sandbox.proof import audit_kept_copies
 from infra.sandbox.world import RELEASE
 from shared.model.protection import ItemPhase
 from shared.model.run import RunStatus
@@ -112,6 +113,8 @@ def test_tables_that_appear_during_a_run_are_told_apart_by_the_point(deployment:
     assert phases.pop(LATE) is ItemPhase.ABSENT
     assert phases.pop(EARLY) is ItemPhase.KEPT
     assert set(phases.values()) == {ItemPhase.KEPT}
+    kept = audit_kept_copies(aws.client("dynamodb"), point, deployment.world.scale.opening, "kept")
+    assert kept.is_consistent, kept.explain()
     assert [name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith("scalar-backup.")] == []
     assert aws.faults() == [], "every fault was met"
     assert deployment.paused_pods(RELEASE) == []

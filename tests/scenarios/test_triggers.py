@@ -1,4 +1,4 @@
-"""What starts a run: the schedule at its local time, an event on the bus. And how the bus hears of its end."""
+"""What starts a run: the schedule at its local time, an event on the bus. What is told of its end, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from shared.model.run import Run, RunStatus
 from tests.scenarios.deployment import Deployment, eventually
 
 EVENT_PLAN = "asked-by-event"
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -49,16 +51,16 @@ class Bus:
         return eventually(found, f"{detail_type} with {wanted} on the bus; heard {self.heard}")
 
 
-@pytest.fixture
-def bus(deployment: Deployment) -> Iterator[Bus]:
-    aws, name = deployment.world.aws, deployment.world.outputs["EventBusName"]
+@pytest.fixture(scope="module")
+def bus(shared_deployment: Deployment) -> Iterator[Bus]:
+    aws, name = shared_deployment.world.aws, shared_deployment.world.outputs["EventBusName"]
     sqs, events = aws.client("sqs"), aws.client("events")
     url = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = json.dumps({"source": ["scalar-backup"]})
     events.put_rule(Name="hear", EventBusName=name, EventPattern=pattern)
     events.put_targets(Rule="hear", EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
-    yield Bus(deployment, url)
+    yield Bus(shared_deployment, url)
     events.remove_targets(Rule="hear", EventBusName=name, Ids=["queue"])
     events.delete_rule(Name="hear", EventBusName=name)
     sqs.delete_queue(QueueUrl=url)
@@ -87,19 +89,27 @@ def run_for(deployment: Deployment, given: Any) -> Run:
     return deployment.run_of(deployment.finish(execution))
 
 
-def test_the_schedule_and_an_event_each_start_a_run_and_the_bus_hears_of_both(deployment: Deployment, bus: Bus) -> None:
-    """Both at once, for two releases: neither waits for the other."""
-    deployment.world.install("by-event")
-    deployment.apply(EVENT_PLAN, "by-event")
-    deployment.apply(PLAN_NAME, RELEASE)
-    due = next_three_o_clock(deployment)
-    assert deployment.world.aws.set_scheduler_clock(due - timedelta(seconds=2)) == 0, "not a moment before 03:00 in Tokyo"
-    assert deployment.world.aws.set_scheduler_clock(due + timedelta(seconds=1)) == 1
-    bus.request({"plan": EVENT_PLAN, "reason": "pre-upgrade"})
+@pytest.fixture(scope="module")
+def triggered(shared_deployment: Deployment, bus: Bus) -> Iterator[tuple[Run, Run]]:
+    """A run of the schedule and one of an event, both at once, for two releases: neither waits for the other."""
+    deployment = shared_deployment
+    with deployment.world.environment():
+        deployment.world.install("by-event")
+        deployment.apply(EVENT_PLAN, "by-event")
+        deployment.apply(PLAN_NAME, RELEASE)
+        due = next_three_o_clock(deployment)
+        too_early = deployment.world.aws.set_scheduler_clock(due - timedelta(seconds=2))
+        assert too_early == 0, "not a moment before 03:00 in Tokyo"
+        assert deployment.world.aws.set_scheduler_clock(due + timedelta(seconds=1)) == 1
+        bus.request({"plan": EVENT_PLAN, "reason": "pre-upgrade"})
+        scheduled = run_for(deployment, {"action": "backup", "plan": PLAN_NAME, "reason": "schedule"})
+        yield scheduled, run_for(deployment, {"plan": EVENT_PLAN, "reason": "pre-upgrade"})
 
-    scheduled = run_for(deployment, {"action": "backup", "plan": PLAN_NAME, "reason": "schedule"})
-    upgrade = run_for(deployment, {"plan": EVENT_PLAN, "reason": "pre-upgrade"})
-    for run, reason in ((scheduled, "schedule"), (upgrade, "pre-upgrade")):
+
+def test_the_schedule_and_an_event_each_start_a_run_and_the_bus_hears_of_both(
+    deployment: Deployment, bus: Bus, triggered: tuple[Run, Run]
+) -> None:
+    for run, reason in zip(triggered, ("schedule", "pre-upgrade"), strict=True):
         assert run.status is RunStatus.SUCCEEDED, run.cause
         told = bus.await_told("Backup Succeeded", run=run.id)
         point = deployment.catalog.point(run.plan, "latest")
@@ -107,6 +117,49 @@ def test_the_schedule_and_an_event_each_start_a_run_and_the_bus_hears_of_both(de
         assert told["restore_point"] == point.id == run.id
         assert told["execution"] == run.execution
     assert deployment.paused_pods(RELEASE) == deployment.paused_pods("by-event") == []
+
+
+def test_points_show_has_the_evidence_of_every_step(deployment: Deployment, triggered: tuple[Run, Run]) -> None:
+    run, _ = triggered
+    shown = deployment.command("points", "show", run.plan, "latest", "-o", "json")
+    assert shown.code == 0, shown.stderr
+    point = shown.answer
+    evidence, window = point["evidence"], point["window"]
+    pods = sorted(deployment.addresses(RELEASE))
+
+    assert (point["id"], point["phase"], point["plan_revision"]) == (run.id, "available", run.plan_revision)
+    assert point["pause"]["rule"] == "nosql"
+    # Every pod acknowledged, and CheckPaused confirmed it at least each second until the resume began.
+    assert sorted(item["pod"] for item in evidence["pause"]["acknowledgements"]) == pods
+    assert {item["outcome"] for item in evidence["pause"]["acknowledgements"]} == {"paused"}
+    samples = [*evidence["capture"]["samples"], evidence["resume"]["sample"]]
+    assert all(item["paused"] == len(pods) and not item["not_paused"] and not item["unknown"] for item in samples)
+    asked = [window["confirmed_at"], *(item["asked_at"] for item in samples)]
+    times = [datetime.fromisoformat(item) for item in asked]
+    assert max(later - earlier for earlier, later in pairwise(times)) < 1.5 * SECOND
+    # The same pods and the same Deployment before and after, and nothing in between.
+    (before,), (after,) = evidence["before"], evidence["after"]
+    assert before["pods"] == after["pods"]
+    assert before["deployment"] == after["deployment"]
+    assert sorted(item["name"] for item in before["pods"]) == pods
+    assert evidence["capture"]["watch"]["broken"] == evidence["resume"]["watch"]["broken"] == ""
+    # Clock bounds of the database behind both ends of the window, and the safe interval they leave.
+    (database,) = window["safe_by_database"]
+    for noted in (evidence["pause"]["confirmed"], evidence["resume"]["begun"]):
+        bounds = noted["clocks"][database]
+        assert bounds["samples"] > 1
+        assert bounds["problem"] == ""
+        assert bounds["lower_seconds"] <= 0 <= bounds["upper_seconds"]
+    safe = window["safe_by_database"][database]
+    at = datetime.fromisoformat(point["at"])
+    assert datetime.fromisoformat(safe["start"]) <= at
+    assert at + SECOND <= datetime.fromisoformat(safe["end"])
+    # The database's own window: every table, with what a restore of it would lose.
+    items = {item["name"]: item for item in point["databases"][database]["items"]}
+    assert {"bank.checking", "bank.savings", "bank.wallets", "coordinator.state", "scalardb.metadata"} <= items.keys()
+    assert {item["phase"] for item in items.values()} == {"covered"}
+    assert items["bank.wallets"]["settings"]["time_to_live_attribute"] == "expires_at"
+    assert all(item["pod"] in pods and item["problem"] == "" for item in evidence["resume"]["pods"])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +175,8 @@ def test_a_malformed_event_is_told_on_the_bus_with_what_is_wrong(
     deployment: Deployment, bus: Bus, detail: Any, word: str
 ) -> None:
     bus.request(detail)
-    told = bus.await_told("Backup Failed")
+    (execution,) = eventually(lambda: executions_of(deployment, detail), f"an execution for {detail}")
+    told = bus.await_told("Backup Failed", execution=execution.arn)
     assert word in told["cause"]["message"]
     assert told["run"] is None
     assert told["pods_may_be_paused"] is False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from infra.sandbox.cluster.certificates import create_certificates
 from infra.sandbox.world import GROUP, NAMESPACE, RELEASE
 from shared.model.checks import CheckResult
 from shared.model.run import RunStatus
+from shared.steps.evidence import load_evidence
 from tests.scenarios.deployment import Deployment, eventually, is_paused, pause_by_hand, unpause_by_hand
 
 CLOSED_PORT = 60999
@@ -22,12 +22,10 @@ def unfit(shared_deployment: Deployment) -> Deployment:
     with deployment.world.environment():
         install("crashing", wait=False, environment={"SANDBOX_CRASH_AFTER_SECONDS": "0.2"})
         install("pending", wait=False, deployment_overrides=_with_missing_secret())
-        install("tls", wait=False, **_with_tls())
         install("dedicated", wait=False, properties={"scalar.db.cluster.node.admin.port": str(DEDICATED_PORT)})
         install("empty", pods=0, wait=False)
-        for ready in ("tls", "dedicated"):
-            deployment.world.kube.wait_until_ready(NAMESPACE, f"{ready}-scalardb-cluster-node")
-        for release in ("crashing", "pending", "tls", "dedicated", "empty"):
+        deployment.world.kube.wait_until_ready(NAMESPACE, "dedicated-scalardb-cluster-node")
+        for release in ("crashing", "pending", "dedicated", "empty"):
             deployment.apply(release, release)
     return deployment
 
@@ -35,23 +33,6 @@ def unfit(shared_deployment: Deployment) -> Deployment:
 def _with_missing_secret() -> dict[str, object]:
     container = {"name": "scalardb-cluster-node", "envFrom": [{"secretRef": {"name": "there-is-none"}}]}
     return {"spec": {"template": {"spec": {"containers": [container]}}}}
-
-
-def _with_tls() -> dict[str, object]:
-    """A server certificate in a Secret, mounted and named in the properties, as the chart's users do it."""
-    certificates = create_certificates("orders")
-    volume = {"name": "tls", "secret": {"secretName": "tls"}}
-    container = {"name": "scalardb-cluster-node", "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}
-    spec = {"volumes": [volume], "containers": [container]}
-    return {
-        "properties": {
-            "scalar.db.cluster.tls.enabled": "true",
-            "scalar.db.cluster.node.tls.private_key_path": "/tls/tls.key",
-            "scalar.db.cluster.node.tls.cert_chain_path": "/tls/tls.crt",
-        },
-        "user_secret": ("tls", {"tls.key": certificates.server_key_pem, "tls.crt": certificates.server_pem}),
-        "deployment_overrides": {"spec": {"template": {"spec": spec}}},
-    }
 
 
 def only(checks: tuple[CheckResult, ...], name: str) -> CheckResult:
@@ -99,13 +80,6 @@ def test_an_admin_port_that_refuses_is_named_with_its_source(deployment: Deploym
     assert all(f"{CLOSED_PORT} (from the plan) refuses connections" in item.detail for item in found)
 
 
-def test_an_admin_port_that_speaks_tls_is_told_from_one_that_is_down(deployment: Deployment, unfit: Deployment) -> None:
-    plan = deployment.apply("told-plain", "tls", release={"tls": {"enabled": False}})
-    found = only(deployment.failed_checks(plan), "admin-port")
-    assert "speaks TLS" in found.detail
-    assert "ca.crt" in found.hint
-
-
 def test_a_port_without_the_admin_service_points_to_the_dedicated_one(deployment: Deployment, unfit: Deployment) -> None:
     plan = deployment.apply("wrong-port", "dedicated", release={"admin_port": 60053})
     found = only(deployment.failed_checks(plan), "admin-port")
@@ -141,7 +115,7 @@ def test_rights_lost_after_the_checks_end_the_window_before_anything_is_paused(d
     assert run.cause is not None
     assert run.cause.code == "Forbidden"
     assert "infra/kubernetes/rbac.yaml" in f"{run.cause.message} {run.cause.hint}"
-    assert deployment.catalog.pause_journal(run.id, 1) is None
+    assert load_evidence(deployment.catalog, run.id, 1).pause is None, "no Pause was sent"
     assert deployment.paused_pods(RELEASE) == []
 
 
