@@ -40,6 +40,6 @@ async def measure_clocks(plan: Plan, rooms: Rooms, since: Reading | None = None)
 
 
 def widen_by_step(bounds: dict[str, ClockBounds], earlier: Reading, later: Reading) -> dict[str, ClockBounds]:
-    """The bounds for a time noted at one of two readings, when they were measured at the other."""
+    """The bounds, for a time noted at one of two readings that enclose both the noting and the measuring."""
     step_seconds = abs(later.step_since(earlier))
     return {key: found.widened(step_seconds) for key, found in bounds.items()}

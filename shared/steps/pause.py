@@ -78,6 +78,7 @@ async def _prepare(
     Raises:
         NotReady: with the reason.
     """
+    reading = read_clock(rooms)  # before measuring: a clock set at any moment from here on is noticed
     measuring = asyncio.create_task(measure_clocks(plan, rooms))
     try:
         snapshots = await asyncio.to_thread(rooms.releases.observe, plan.releases)
@@ -89,7 +90,6 @@ async def _prepare(
         snapshots = await _choose_transports(plan, snapshots, rooms)
         _refuse_paused(await rooms.admin.check_paused(_targets(snapshots)))
         clocks = await measuring
-        reading = read_clock(rooms)
     finally:
         measuring.cancel()
     _refuse_late(plan, attempt, stage_count(products), rooms.clock.now())
@@ -110,10 +110,10 @@ async def _choose_transports(plan: Plan, snapshots: Sequence[ReleaseSnapshot], r
 
 
 class _Clocks(NamedTuple):
-    """Bounds, and this process's clocks when they had been measured."""
+    """Bounds, and a reading of this process's clocks from before they were measured."""
 
     bounds: dict[str, ClockBounds]
-    measured_at: Reading
+    before: Reading
 
 
 def _refuse_paused(sample: PausedSample) -> None:
@@ -160,7 +160,7 @@ async def _pause_pods(
     causes = causes or await _closed_meanwhile(journal, rooms)
     confirmed = None
     if not causes:
-        known = widen_by_step(clocks.bounds, clocks.measured_at, confirmed_at)
+        known = widen_by_step(clocks.bounds, clocks.before, confirmed_at)
         confirmed = NotedTime(at=confirmed_at.at, process=rooms.clock.process, clocks=known)
         hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
         paused = replace(attempt, pods=len(sent), paused_at=confirmed.at, hold_until=hold_until)

@@ -205,10 +205,11 @@ class Advance:
         )
 
     def _wait_seconds(self, items: Sequence[ItemProtection]) -> float:
-        """Soon after something could not be asked or has just begun; otherwise by how long the oldest thing already takes."""
+        """While recovery lags, as long as it lags; otherwise by how long the oldest thing already takes, also when it is held
+        up: a table that is throttled for hours must not fill the engine's history."""
         waiting = [item for item in items if item.phase is ItemPhase.WAITING]
-        if waiting:
-            seconds = self._longest_lag.total_seconds() if not self._held_up else SOONEST_SECONDS
+        if waiting and not self._held_up:
+            seconds = self._longest_lag.total_seconds()
         else:
             moving = [item for item in items if item.phase in SIDE_TABLE_PHASES] or [item for item in items if not item.is_done]
             oldest = min(item.since or self._order.now for item in moving)
