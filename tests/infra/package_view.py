@@ -37,23 +37,35 @@ def assemble(function: str, target: Path) -> None:
 
 
 def link_libraries(names: Iterable[str], target: Path) -> None:
-    """Links the files of these distributions, and of all that they require, into `target`. One by one: `builder.trim` removes
-    files, and must never reach those of this environment."""
+    """Links these distributions, and all that they require, into `target`. Those that `builder.trim` cuts are linked file by
+    file, because what it removes must never be a file of this environment."""
     for name in _with_requirements(names):
-        for file in distribution(name).files or ():
-            if ".." in file.parts or file.parts[:2] == ("kubernetes", "aio"):
-                continue  # commands; and thousands of files that would be removed again
-            link = target / file
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.exists():
-                link.symlink_to(Path(str(file.locate())))
+        if name == "kubernetes" or name in builder.NEVER_IMPORTED:
+            _link_files(name, target)
+        else:
+            _link_whole(name, target)
 
 
 def link_runtime(target: Path) -> None:
     """What Lambda's runtime brings: boto3 and all that it requires."""
     for name in _with_requirements(["boto3"]):
-        for top in {file.parts[0] for file in distribution(name).files or ()} - {"..", "__pycache__"}:
-            (target / top).symlink_to(Path(str(distribution(name).locate_file(top))))
+        _link_whole(name, target)
+
+
+def _link_whole(name: str, target: Path) -> None:
+    found = distribution(name)
+    for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+        if not (target / top).exists():
+            (target / top).symlink_to(Path(str(found.locate_file(top))))
+
+
+def _link_files(name: str, target: Path) -> None:
+    for file in distribution(name).files or ():
+        if ".." in file.parts or file.parts[:2] == ("kubernetes", "aio"):
+            continue  # commands; and thousands of files that would be removed again
+        link = target / file
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(str(file.locate())))
 
 
 def _with_requirements(names: Iterable[str]) -> Iterator[str]:
