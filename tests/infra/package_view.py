@@ -37,35 +37,23 @@ def assemble(function: str, target: Path) -> None:
 
 
 def link_libraries(names: Iterable[str], target: Path) -> None:
-    """Links these distributions, and all that they require, into `target`. Those that `builder.trim` cuts are linked file by
-    file, because what it removes must never be a file of this environment."""
+    """Links the files of these distributions, and of all that they require, into `target`. One by one: what a test or
+    `builder.trim` removes there must never be a file of this environment."""
     for name in _with_requirements(names):
-        if name == "kubernetes" or name in builder.NEVER_IMPORTED:
-            _link_files(name, target)
-        else:
-            _link_whole(name, target)
+        for file in distribution(name).files or ():
+            if ".." in file.parts or file.parts[:2] == ("kubernetes", "aio"):
+                continue  # commands; and thousands of files that would be removed again
+            link = target / file
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(Path(str(file.locate())))
 
 
 def link_runtime(target: Path) -> None:
-    """What Lambda's runtime brings: boto3 and all that it requires."""
+    """What Lambda's runtime brings: boto3 and all that it requires, whole folders, because nothing is removed here."""
     for name in _with_requirements(["boto3"]):
-        _link_whole(name, target)
-
-
-def _link_whole(name: str, target: Path) -> None:
-    found = distribution(name)
-    for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-        if not (target / top).exists():
-            (target / top).symlink_to(Path(str(found.locate_file(top))))
-
-
-def _link_files(name: str, target: Path) -> None:
-    for file in distribution(name).files or ():
-        if ".." in file.parts or file.parts[:2] == ("kubernetes", "aio"):
-            continue  # commands; and thousands of files that would be removed again
-        link = target / file
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(Path(str(file.locate())))
+        for top in {file.parts[0] for file in distribution(name).files or ()} - {"..", "__pycache__"}:
+            (target / top).symlink_to(Path(str(distribution(name).locate_file(top))))
 
 
 def _with_requirements(names: Iterable[str]) -> Iterator[str]:
