@@ -12,6 +12,8 @@ from types import ModuleType
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
+_MANY_FILES = ("kubernetes/aio/", "kubernetes/client/models/v", "kubernetes/client/models/__pycache__/v")
+"""Thousands, all of which `builder.trim` removes."""
 
 
 def _load_package_builder() -> ModuleType:
@@ -41,8 +43,8 @@ def link_libraries(names: Iterable[str], target: Path) -> None:
     `builder.trim` removes there must never be a file of this environment."""
     for name in _with_requirements(names):
         for file in distribution(name).files or ():
-            if ".." in file.parts or file.parts[:2] == ("kubernetes", "aio"):
-                continue  # commands; and thousands of files that would be removed again
+            if ".." in file.parts or str(file).startswith(_MANY_FILES):
+                continue  # commands; and what would be removed again
             link = target / file
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.exists():
