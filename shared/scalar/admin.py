@@ -83,11 +83,17 @@ class AdminClient:
         """See `shared.scalar.transport`."""
         return await choose_transport(release, targets, wanted, self._channels, self._clock)
 
-    async def pause(self, targets: Sequence[AdminTarget], drain_seconds: float) -> tuple[Acknowledgement, ...]:
+    async def pause(
+        self,
+        targets: Sequence[AdminTarget],
+        drain_seconds: float,
+        answered: Callable[[AdminTarget, Acknowledgement], None] = lambda target, acknowledgement: None,
+    ) -> tuple[Acknowledgement, ...]:
         """Pause to all pods at once; each server waits up to `drain_seconds` for its outstanding requests.
 
         What came of each pod is its acknowledgement, in the order of `targets`. A lost answer is never followed by a second
-        Pause: that one could be refused because of our own first one, and look like somebody else's pause.
+        Pause: that one could be refused because of our own first one, and look like somebody else's pause. `answered` is called
+        with each acknowledgement as it comes.
         """
         # Newer servers refuse a wait of 0, older ones take it for 30 seconds.
         request = wire.encode_pause(max(1, round(drain_seconds * 1000)))
@@ -98,7 +104,13 @@ class AdminClient:
         settled_at = begun + drain_seconds + 2 * self._slack_seconds
         self._unanswered |= {place_of(target): settled_at for target in targets}
         timeout_seconds = drain_seconds + self._slack_seconds
-        return tuple(await asyncio.gather(*(self._pause_one(channel, request, timeout_seconds, begun) for channel in channels)))
+
+        async def pause_one(channel: PodChannel) -> Acknowledgement:
+            acknowledgement = await self._pause_one(channel, request, timeout_seconds, begun)
+            answered(channel.target, acknowledgement)
+            return acknowledgement
+
+        return tuple(await asyncio.gather(*map(pause_one, channels)))
 
     async def resume(self, targets: Sequence[AdminTarget], budget_seconds: float) -> tuple[Resumed, ...]:
         """Unpause to each of `targets` until CheckPaused says false, for at most `budget_seconds` (but at least one try).

@@ -23,7 +23,8 @@ _UNKNOWN = Cause(
 async def conclude(request: Request, rooms: Rooms) -> Answer:
     """Records the failure of the run that `execution` is. `input` is what started it, `error` what the engine caught.
 
-    A run whose point is published has succeeded, whatever came after: only telling the world can have failed.
+    `only_running` asks to leave alone what has ended already. A run whose point is published has succeeded, whatever came
+    after: only telling the world can have failed.
 
     Works on whatever input there is: a malformed event has no plan, and still must not fail in silence. Answer: `cause`,
     and `pods_may_be_paused`, true while a pause journal of the run is open.
@@ -34,7 +35,8 @@ async def conclude(request: Request, rooms: Rooms) -> Answer:
     run = _find_or_create(within, plan, str(given.get("reason", "") if isinstance(given, Mapping) else ""), rooms)
     cause = cause_from_engine(request.get("error")) or (_known_cause(run) if run else None) or _UNKNOWN
     paused = False
-    if run is not None and run.status is RunStatus.SUCCEEDED:
+    is_over = run is not None and run.status is not RunStatus.RUNNING
+    if run is not None and (run.status is RunStatus.SUCCEEDED or (is_over and request.get("only_running") is True)):
         return {"plan": plan, "run": run.id, "cause": to_record(cause), "pods_may_be_paused": False, "metrics": {}}
     if run is not None:
         paused = _has_open_pause(rooms.catalog, run)

@@ -148,15 +148,15 @@ async def _pause_pods(
     sent: list[AdminTarget] = []
     for stage in journal.pause_stages:
         sent += stage
-        acknowledgements += await _pause_stage(stage, first_sent_at, plan, rooms)
+        acknowledgements += await _pause_stage(stage, journal, first_sent_at, plan, rooms)
         causes = tuple(_cause(item) for item in acknowledgements if item.outcome != "paused")
         if not causes and not (sample := await rooms.admin.check_paused(sent)).proves_pause:
             causes = (_open_gate(sample),)
         if causes:
             break
     confirmed_at = read_clock(rooms)
-    if foreign := _not_ours(journal, sent, acknowledgements):
-        rooms.catalog.mark_not_ours(run.id, attempt.number, foreign)
+    if spared := _never_tried(journal, sent):
+        rooms.catalog.mark_not_ours(run.id, attempt.number, spared)
     causes = causes or await _closed_meanwhile(journal, rooms)
     confirmed = None
     if not causes:
@@ -185,19 +185,24 @@ async def _closed_meanwhile(journal: PauseJournal, rooms: Rooms) -> tuple[Cause,
 
 
 async def _pause_stage(
-    stage: Sequence[AdminTarget], first_sent_at: datetime, plan: Plan, rooms: Rooms
+    stage: Sequence[AdminTarget], journal: PauseJournal, first_sent_at: datetime, plan: Plan, rooms: Rooms
 ) -> list[Acknowledgement]:
     """The answers of all pods of a stage, timed from the first Pause of all stages."""
     earlier_ms = (rooms.clock.now() - first_sent_at).total_seconds() * 1000
-    answers = await rooms.admin.pause(stage, plan.pause.drain_seconds)
+
+    def answered(target: AdminTarget, answer: Acknowledgement) -> None:
+        """Somebody else's pause is noted at once: a process that dies while others still drain must not have it resumed."""
+        if answer.outcome == "not-ours":
+            rooms.catalog.mark_not_ours(journal.run, journal.attempt, [target.uid])
+
+    answers = await rooms.admin.pause(stage, plan.pause.drain_seconds, answered)
     return [replace(answer, answered_ms=earlier_ms + answer.answered_ms) for answer in answers]
 
 
-def _not_ours(journal: PauseJournal, sent: Sequence[AdminTarget], answers: Sequence[Acknowledgement]) -> list[str]:
-    """The uids of pods that are paused by somebody else, and of those that a failed stage before theirs has spared."""
-    foreign = [target.uid for target, answer in zip(sent, answers, strict=True) if answer.outcome == "not-ours"]
+def _never_tried(journal: PauseJournal, sent: Sequence[AdminTarget]) -> list[str]:
+    """The uids of pods that a failed stage before theirs has spared."""
     tried = {target.uid for target in sent}
-    return foreign + [target.uid for stage in journal.pause_stages for target in stage if target.uid not in tried]
+    return [target.uid for stage in journal.pause_stages for target in stage if target.uid not in tried]
 
 
 def _journal(run: Run, attempt: Attempt, plan: Plan, snapshots: Sequence[ReleaseSnapshot], now: datetime) -> PauseJournal:

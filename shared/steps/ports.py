@@ -6,7 +6,7 @@ Contracts that all implementations share: every remote call has a time-out; a fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -91,10 +91,13 @@ class Admin(Protocol):
     async def check_reachable(self, targets: Sequence[AdminTarget]) -> tuple[CheckResult, ...]:
         """One check per pod: does its Admin port answer, and if not, which misconfiguration does the answer point to."""
 
-    async def pause(self, targets: Sequence[AdminTarget], drain_seconds: float) -> tuple[Acknowledgement, ...]:
+    async def pause(
+        self, targets: Sequence[AdminTarget], drain_seconds: float, answered: Callable[[AdminTarget, Acknowledgement], None]
+    ) -> tuple[Acknowledgement, ...]:
         """Pause to all pods at once, waiting up to `drain_seconds` for outstanding requests. Order of `targets` is kept.
 
-        Never raises for a pod: what came of each is its acknowledgement. A lost answer is `unknown`, never retried.
+        Never raises for a pod: what came of each is its acknowledgement. A lost answer is `unknown`, never retried. `answered`
+        is called with each as it comes: the slowest pod may take a minute longer, and this process may not live that long.
         """
 
     async def resume(self, targets: Sequence[AdminTarget], budget_seconds: float) -> tuple[Resumed, ...]:

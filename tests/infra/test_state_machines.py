@@ -23,7 +23,7 @@ LAMBDA_TEMPORARY = {
 }
 STEPS_OF = {
     "CheckFunctionArn": {"check"},
-    "RunFunctionArn": {"begin", "judge", "publish", "conclude"},
+    "RunFunctionArn": {"begin", "judge", "publish", "conclude", "ended"},
     "WindowFunctionArn": {"pause", "capture", "resume"},
     "WatchdogFunctionArn": {"watchdog", "unpause"},
     "ProtectFunctionArn": {"protect"},

@@ -13,8 +13,11 @@ from shared.model.plan import BackupSettings, DynamoDb, PauseSettings, Plan, Ret
 from shared.model.plan_document.release_sections import ParticipantSection, ReleaseSection
 from shared.model.plan_document.section import Region, Seconds, Section, refuse_duplicates
 
-RESUME_ALLOWANCE_SECONDS = 15.0
+RESUME_ALLOWANCE_SECONDS = 25.0
 """What a window needs beyond hold and drain: the calls themselves, the CheckPaused samples, the resume and its proof."""
+LONGEST_DRAIN_SECONDS = 120.0
+"""A Pause waits without a word on its connection. gRPC servers end one that is kept alive for much longer than two minutes
+("too many pings"), and the answer is lost."""
 LONGEST_PAUSE_SECONDS = 600.0
 """Capture waits for the hold inside one function, and Lambda ends a function after 900 s."""
 
@@ -77,7 +80,7 @@ class PauseSection(Section):
 
     hold: Annotated[Seconds, Field(ge=1, examples=["10s"])] = PauseSettings().hold_seconds
     """The least time every pod stays paused. The vendor's guides say about ten seconds."""
-    drain: Annotated[Seconds, Field(ge=1, examples=["65s"])] = PauseSettings().drain_seconds
+    drain: Annotated[Seconds, Field(ge=1, le=LONGEST_DRAIN_SECONDS, examples=["65s"])] = PauseSettings().drain_seconds
     """How long a pod may wait for outstanding transactions. ScalarDB gives up an abandoned one after 60 s."""
     max_pause: Annotated[Seconds, Field(le=LONGEST_PAUSE_SECONDS, examples=["3m"])] = PauseSettings().max_pause_seconds
     """When the watchdog resumes the pods, whatever has happened. At most 10 minutes."""

@@ -28,9 +28,9 @@ class GroupOfPods(Pods):
         self.told: list[tuple[str, list[str]]] = []
         self.pods_of = dict(zip(PRODUCTS, [[name] for name in PODS], strict=True))
 
-    async def pause(self, targets: Any, drain_seconds: float) -> Any:
+    async def pause(self, targets: Any, drain_seconds: float, answered: Any) -> Any:
         self.told.append(("pause", [target.pod for target in targets]))
-        return await super().pause(targets, drain_seconds)
+        return await super().pause(targets, drain_seconds, answered)
 
     async def resume(self, targets: Any, budget_seconds: float) -> Any:
         self.told.append(("resume", [target.pod for target in targets]))

@@ -160,7 +160,9 @@ class Pods:
     async def check_reachable(self, targets: Sequence[AdminTarget]) -> tuple[CheckResult, ...]:
         return tuple(passed("admin-port", target.pod) for target in targets)
 
-    async def pause(self, targets: Sequence[AdminTarget], drain_seconds: float) -> tuple[Acknowledgement, ...]:
+    async def pause(
+        self, targets: Sequence[AdminTarget], drain_seconds: float, answered: Callable[[AdminTarget, Acknowledgement], None]
+    ) -> tuple[Acknowledgement, ...]:
         await self.clock.sleep(0.003)
         acknowledgements = []
         for target in targets:
@@ -168,6 +170,7 @@ class Pods:
             if outcome in ("paused", "unknown"):
                 self.paused_since.setdefault(target.pod, self.clock.true)
             acknowledgements.append(Acknowledgement(pod=target.pod, outcome="paused" if outcome == "open-gate" else outcome))
+            answered(target, acknowledgements[-1])
         return tuple(acknowledgements)
 
     async def resume(self, targets: Sequence[AdminTarget], budget_seconds: float) -> tuple[Resumed, ...]:

@@ -1,0 +1,42 @@
+"""The end of an execution that nobody could catch: stopped from the console, timed out, or failed in its engine.
+
+The engine's own event about it (EventBridge: "Step Functions Execution Status Change") leads here, so that such a run is
+recorded and told like any other failure. Pods are not this step's business: the watchdog is armed for them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from shared.model.errors import InvalidRequest
+from shared.model.times import iso
+from shared.steps.conclude import conclude
+from shared.steps.ports import Rooms
+from shared.steps.request import Answer, Request, mapping, number, text
+
+
+async def ended(request: Request, rooms: Rooms) -> Answer:
+    """Request: `detail` of the event: `executionArn`, `startDate` (milliseconds since the epoch), `status`, `input` (JSON).
+
+    A run that has concluded by itself is left as it is and not told again.
+    """
+    detail = mapping(request.get("detail"), "'detail'")
+    status = text(detail, "status")
+    started_at = datetime.fromtimestamp(number(detail, "startDate") / 1000, UTC)
+    return await conclude(
+        {
+            "execution": {"id": text(detail, "executionArn"), "started_at": iso(started_at)},
+            "input": _parsed(text(detail, "input", "")),
+            "error": {"Error": f"Execution.{status}", "Cause": f"The execution ended as {status} without concluding its run."},
+            "only_running": True,
+        },
+        rooms,
+    )
+
+
+def _parsed(given: str) -> object:
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise InvalidRequest(f"The execution's input is not JSON: {given[:100]!r}.") from error
