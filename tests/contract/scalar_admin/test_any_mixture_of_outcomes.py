@@ -67,7 +67,7 @@ def test_pods_that_may_be_paused_by_us_run_again_and_no_other_is_resumed(drawn):
     pods, given_to_resume, resumed = asyncio.run(pause_and_resume(drawn))
     assert [item.problem for item in resumed] == [""] * len(given_to_resume)
     for pod, (answer, _, _) in zip(pods, drawn, strict=True):
-        assert len(pod.pauses) == 1
+        assert len(pod.pauses) <= 1, "a Pause is never repeated"
         if pod.name in given_to_resume:
             assert not pod.closed
         else:
