@@ -11,6 +11,7 @@ import click
 from rich.live import Live
 from rich.text import Text
 
+from shared.cli.choice import the_plan
 from shared.cli.engine import Execution, check_reason
 from shared.cli.follow import View, follow, only_new
 from shared.cli.operator import Operator, pass_operator
@@ -43,7 +44,7 @@ def backup() -> None:
 
 
 @backup.command("run")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @click.option("--reason", default="on-demand", show_default=True, help="Why; kept with the run and its restore point.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Show the run until its end, or only start it.")
 @click.option(
@@ -51,8 +52,8 @@ def backup() -> None:
 )
 @output_option
 @pass_operator
-def run(operator: Operator, plan: str, reason: str, wait: bool, timeout: timedelta | None, output: str) -> None:
-    """Back up PLAN now.
+def run(operator: Operator, plan: str | None, reason: str, wait: bool, timeout: timedelta | None, output: str) -> None:
+    """Back up PLAN now. It may be left out when there is only one.
 
     The run belongs to the deployment: Ctrl-C only stops the waiting. Progress goes to stderr, the result to stdout.
     Exit code 1 when the run failed, or was not seen to end within the time-out.
@@ -62,17 +63,17 @@ def run(operator: Operator, plan: str, reason: str, wait: bool, timeout: timedel
       scalar-backup backup run orders-prod --reason "before the upgrade to 3.19" --timeout 30m
     """
     checked = check_reason(reason)
-    operator.catalog.plan(plan)  # an unknown plan is answered here, with the names that exist
-    execution = operator.engine.start_backup(plan, checked)
+    name = the_plan(operator.catalog, plan)  # an unknown plan is answered here, with the names that exist
+    execution = operator.engine.start_backup(name, checked)
     note(f"execution {execution.arn}")
     if execution.console:
         note(execution.console)
     if not wait:
-        note(f"Not waiting. Follow it with `scalar-backup runs list {plan}`.")
-        write(output, _result(plan, View(operator.now(), execution)), lambda: Text(execution.arn))
+        note(f"Not waiting. Follow it with `scalar-backup runs list {name}`.")
+        write(output, _result(name, View(operator.now(), execution)), lambda: Text(execution.arn))
         return
-    view = _wait(operator, plan, execution, timeout)
-    write(output, _result(plan, view), lambda: Text(outcome(view)))
+    view = _wait(operator, name, execution, timeout)
+    write(output, _result(name, view), lambda: Text(outcome(view)))
     _end(operator, view)
 
 

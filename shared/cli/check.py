@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from shared.cli.choice import the_plan
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import output_option, write
 from shared.model.checks import CheckResult, CheckStatus
@@ -17,10 +18,10 @@ _STYLES = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.F
 
 
 @click.command()
-@click.argument("plan")
+@click.argument("plan", required=False)
 @output_option
 @pass_operator
-def check(operator: Operator, plan: str, output: str) -> None:
+def check(operator: Operator, plan: str | None, output: str) -> None:
     """Run every check of PLAN inside the deployment, and say whether its pods have to be paused.
 
     Nothing is changed. Exit code 1 when a check failed.
@@ -29,7 +30,7 @@ def check(operator: Operator, plan: str, output: str) -> None:
     Example:
       scalar-backup check orders-prod
     """
-    answer = operator.engine.check(plan)
+    answer = operator.engine.check(plan or the_plan(operator.catalog, None))
     results = from_record(answer.get("checks"), tuple[CheckResult, ...])
     decision = from_record(answer.get("pause"), PauseDecision)
     ok = answer.get("ok") is True

@@ -9,6 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from shared.cli.choice import the_plan, the_point
 from shared.cli.explain import explain as explain_point
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, contract, note, output_option, second, span, write
@@ -28,27 +29,26 @@ def points() -> None:
 
     \b
     Example:
-      scalar-backup points show orders-prod latest -o json
+      scalar-backup points show latest -o json
     """
 
 
-point_argument = click.argument("point", default="latest")
+point_argument = click.argument("point", required=False)
 
 
 @points.command("list")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many, newest first.")
 @output_option
 @pass_operator
-def list_points(operator: Operator, plan: str, limit: int, output: str) -> None:
+def list_points(operator: Operator, plan: str | None, limit: int, output: str) -> None:
     """List the restore points of PLAN, newest first, invalid ones included.
 
     \b
     Example:
       scalar-backup points list orders-prod
     """
-    operator.catalog.plan(plan)
-    found = operator.catalog.points(plan, limit)
+    found = operator.catalog.points(the_plan(operator.catalog, plan), limit)
     titles = ("NAME", "PHASE", "POINT (UTC)", "AGE", "PAUSE", "DATABASES", "REASON")
     write(output, found, lambda: columns(titles, (_row(operator, point) for point in found)))
 
@@ -66,19 +66,19 @@ def _paused_for(point: RestorePoint) -> str:
 
 
 @points.command("show")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @point_argument
 @output_option
 @pass_operator
-def show(operator: Operator, plan: str, point: str, output: str) -> None:
-    """Show POINT of PLAN, `latest` by default: the newest that can be restored.
+def show(operator: Operator, plan: str | None, point: str | None, output: str) -> None:
+    """Show POINT of PLAN, `latest` by default: the newest that can be restored. PLAN may be left out when there is only one.
 
     As JSON or YAML it has the whole evidence: every pod's acknowledgement, all CheckPaused samples, pods and Deployments
     before and after, clock bounds, and the safe interval on each database's clock.
 
     \b
     Example:
-      scalar-backup points show orders-prod latest -o json
+      scalar-backup points show latest -o json
     """
     found = _load(operator.catalog, plan, point)
     document: dict[str, Any] = {**contract(found.point), "evidence": found.evidence}
@@ -86,10 +86,10 @@ def show(operator: Operator, plan: str, point: str, output: str) -> None:
 
 
 @points.command("explain")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @point_argument
 @pass_operator
-def explain(operator: Operator, plan: str, point: str) -> None:
+def explain(operator: Operator, plan: str | None, point: str | None) -> None:
     """Say why POINT of PLAN can be believed: why this second, what was proven, by which numbers.
 
     For an invalid one: the cause of each attempt, and what to do.
@@ -104,13 +104,13 @@ def explain(operator: Operator, plan: str, point: str) -> None:
 
 
 @points.command("timeline")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @point_argument
 @click.option(
     "--svg", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), required=True, help="File to write."
 )
 @pass_operator
-def timeline(operator: Operator, plan: str, point: str, file: Path) -> None:
+def timeline(operator: Operator, plan: str | None, point: str | None, file: Path) -> None:
     """Draw the pause window of POINT of PLAN: every pod, the window, each database's safe interval, the chosen second.
 
     \b
@@ -122,7 +122,7 @@ def timeline(operator: Operator, plan: str, point: str, file: Path) -> None:
     if found.evidence is None or pause is None or pause.first_sent_at is None:
         raise InvalidRequest(
             f"Restore point {found.point.id} has no pause window to draw.",
-            hint=f"`scalar-backup points explain {plan} {found.point.id}` says why.",
+            hint=f"`scalar-backup points explain {found.point.plan} {found.point.id}` says why.",
         )
     try:
         file.write_text(timeline_svg(found.point, found.evidence), encoding="utf-8")
@@ -141,9 +141,9 @@ class _Found(NamedTuple):
     evidence: Evidence | None
 
 
-def _load(catalog: Catalog, plan: str, point_id: str) -> _Found:
+def _load(catalog: Catalog, plan_given: str | None, point_given: str | None) -> _Found:
     """The evidence is that of the point's own window; for an invalid point, that of its last attempt."""
-    point = catalog.point(plan, point_id)
+    point = catalog.point(*the_point(catalog, plan_given, point_given))
     run = catalog.run(point.id)
     attempt = point.window.attempt if point.window else run.attempt.number if run.attempt and point.at is None else None
     found = load_evidence(catalog, run.id, attempt) if attempt is not None else None

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from shared.cli.check import check_line
+from shared.cli.choice import the_plan
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, output_option, second, span, write
 from shared.model.checks import CheckStatus
@@ -24,19 +25,18 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.argument("plan")
+@click.argument("plan", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
 @output_option
 @pass_operator
-def list_runs(operator: Operator, plan: str, limit: int, output: str) -> None:
+def list_runs(operator: Operator, plan: str | None, limit: int, output: str) -> None:
     """List the runs of PLAN, newest first, failed ones included.
 
     \b
     Example:
       scalar-backup runs list orders-prod --limit 5
     """
-    operator.catalog.plan(plan)
-    found = operator.catalog.runs(plan, limit)
+    found = operator.catalog.runs(the_plan(operator.catalog, plan), limit)
     titles = ("RUN", "STATUS", "STARTED (UTC)", "TOOK", "ATTEMPTS", "STEP", "REASON", "CAUSE")
     write(output, found, lambda: columns(titles, (_row(operator, run) for run in found)))
 
