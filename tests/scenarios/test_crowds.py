@@ -17,13 +17,17 @@ RELEASE, PLAN, OTHER_PLAN = "crowded", "crowd-one", "crowd-two"
 
 @pytest.fixture(scope="module")
 def crowd(shared_deployment: Deployment) -> Iterator[list[Run]]:
-    """Two executions of one plan and one of another plan with the same release, all started in the same moment."""
+    """Two executions of one plan and one of another plan with the same release, all started in the same moment. Then two with
+    another release, the second when the first had paused it."""
     deployment = shared_deployment
     with deployment.world.environment():
         deployment.world.install(RELEASE)
-        deployment.apply(PLAN, RELEASE)
-        deployment.apply(OTHER_PLAN, RELEASE)
-        executions = [deployment.start(plan) for plan in (PLAN, PLAN, OTHER_PLAN)]
+        deployment.world.install("held")
+        for plan, release in ((PLAN, RELEASE), (OTHER_PLAN, RELEASE), ("held-first", "held"), ("held-second", "held")):
+            deployment.apply(plan, release)
+        executions = [deployment.start(plan) for plan in (PLAN, PLAN, OTHER_PLAN, "held-first")]
+        deployment.await_pause("held")
+        executions.append(deployment.start("held-second"))
         yield [deployment.run_of(deployment.finish(execution)) for execution in executions]
 
 
@@ -84,14 +88,14 @@ def test_an_open_entry_of_the_journal_keeps_another_plan_off_its_release(deploym
     assert deployment.paused_pods(RELEASE) == []
 
 
-def test_a_run_that_finds_the_pods_paused_by_another_names_it_and_leaves_them_paused(deployment: Deployment) -> None:
-    deployment.world.install("held")
-    first = deployment.start(deployment.apply("held-first", "held"))
-    deployment.await_pause("held")
-    refused = deployment.back_up(deployment.apply("held-second", "held"))
+def test_a_run_that_finds_the_pods_paused_by_another_names_it_and_leaves_them_paused(
+    deployment: Deployment, crowd: list[Run]
+) -> None:
+    first, refused = crowd[3:]
+    deployment.followed += [first.execution, refused.execution]
     assert refused.cause is not None
     assert refused.cause.code == "NotReady"
-    assert f"is paused by run {deployment.run_of(first).id}" in refused.cause.message
+    assert f"is paused by run {first.id}" in refused.cause.message
     assert refused.attempts == ()
-    assert deployment.run_of(deployment.finish(first)).status is RunStatus.SUCCEEDED, "its pause was not disturbed"
+    assert first.status is RunStatus.SUCCEEDED, "its pause was not disturbed"
     assert deployment.paused_pods("held") == []
