@@ -12,7 +12,7 @@ demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, it
 	$(BIN)/python -m infra.sandbox.demo --control-plane $(CONTROL_PLANE)
 
 test: .venv/.dev  ## every test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile
 
 lint: .venv/.dev  ## style, import layers, SAM template, state machines
 	$(BIN)/ruff check

@@ -106,7 +106,7 @@ databases = st.builds(DynamoDb, region=regions, tables=tables)
 pauses = st.builds(
     PauseSettings,
     hold_seconds=st.integers(1, 100).map(float),
-    drain_seconds=st.floats(1, 100).map(lambda value: round(value, 3)),
+    drain_seconds=st.floats(1, 90).map(lambda value: round(value, 3)),
     max_pause_seconds=st.integers(215, 600).map(float),
     attempts=st.integers(1, 10),
     margin_seconds=st.floats(0, 10).map(lambda value: round(value, 2)),
