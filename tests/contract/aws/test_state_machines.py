@@ -277,10 +277,11 @@ def test_a_definition_that_cannot_run_is_refused(make_machine: Any, definition: 
 
 def test_the_end_of_an_execution_is_an_event(clients: Any, make_machine: Any, run: Any, make_queue: Any, received: Any) -> None:
     url, arn = make_queue("ended")
-    pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"]}}
+    machine = make_machine("m", {"Type": "Fail", "Error": "Broken"})
+    pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"], "stateMachineArn": [machine]}}
     clients("events").put_rule(Name="failed", EventPattern=json.dumps(pattern))
     clients("events").put_targets(Rule="failed", Targets=[{"Id": "queue", "Arn": arn}])
-    found = run(make_machine("m", {"Type": "Fail", "Error": "Broken"}))
+    found = run(machine)
     (message,) = received(url)
     detail = json.loads(message["Body"])["detail"]
     assert (detail["executionArn"], detail["error"]) == (found["executionArn"], "Broken")
