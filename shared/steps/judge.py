@@ -59,38 +59,15 @@ def _decide(run: Run, attempt: Attempt, plan: Plan, caught: Cause | None, rooms:
     if cause is not None or window is None or window.common is None or window.point is None:
         cause = cause or Cause(code="no-safe-second", message="The window holds no safe second.")
         return replace(attempt, status=AttemptStatus.INVALID, cause=cause)
-    point = RestorePoint(
-        id=run.id,
-        plan=run.plan,
-        plan_revision=run.plan_revision,
-        at=window.point,
-        phase=PointPhase.CAPTURED,
-        reason=run.reason,
-        created_at=rooms.clock.now(),
-        pause=run.pause,
-        window=_pause_window(found, window),
-        notes=_notes(found),
-    )
-    rooms.catalog.put_point(point)
-    return replace(attempt, status=AttemptStatus.VALID, point=point.at)
+    made = _point(run, window.point, PointPhase.CAPTURED, rooms)
+    rooms.catalog.put_point(replace(made, window=_pause_window(found, window), notes=_notes(found)))
+    return replace(attempt, status=AttemptStatus.VALID, point=window.point)
 
 
 def _without_pause(run: Run, attempt: Attempt, rooms: Rooms) -> Attempt:
     """A single relational database: any whole second that has passed is consistent."""
-    now = rooms.clock.now()
-    at = now.replace(microsecond=0)
-    rooms.catalog.put_point(
-        RestorePoint(
-            id=run.id,
-            plan=run.plan,
-            plan_revision=run.plan_revision,
-            at=at,
-            phase=PointPhase.CAPTURED,
-            reason=run.reason,
-            created_at=now,
-            pause=run.pause,
-        )
-    )
+    at = rooms.clock.now().replace(microsecond=0)
+    rooms.catalog.put_point(_point(run, at, PointPhase.CAPTURED, rooms))
     return replace(attempt, status=AttemptStatus.VALID, point=at)
 
 
@@ -198,7 +175,7 @@ def _pause_window(found: Evidence, window: SafeWindow) -> PauseWindow | None:
 def _after_invalid(run: Run, attempt: Attempt, plan: Plan, rooms: Rooms) -> Answer:
     """Another window after a backoff, or the end: then the failure is kept as an invalid point, with the reason."""
     if not _may_retry(attempt, plan):
-        _keep_invalid(run, attempt, rooms.clock.now(), rooms)
+        rooms.catalog.put_point(replace(_point(run, None, PointPhase.INVALID, rooms), cause=attempt.cause))
         return {"verdict": "failed", "cause": to_record(attempt.cause), "metrics": {}}
     wait = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt.number - 1))
     return {"verdict": "retry", "next_attempt": attempt.number + 1, "wait_seconds": wait, "metrics": {"InvalidWindows": 1}}
@@ -210,19 +187,17 @@ def _may_retry(attempt: Attempt, plan: Plan) -> bool:
     return attempt.number < plan.pause.attempts and not is_final
 
 
-def _keep_invalid(run: Run, attempt: Attempt, now: datetime, rooms: Rooms) -> None:
-    rooms.catalog.put_point(
-        RestorePoint(
-            id=run.id,
-            plan=run.plan,
-            plan_revision=run.plan_revision,
-            at=None,
-            phase=PointPhase.INVALID,
-            reason=run.reason,
-            created_at=now,
-            pause=run.pause,
-            cause=attempt.cause,
-        )
+def _point(run: Run, at: datetime | None, phase: PointPhase, rooms: Rooms) -> RestorePoint:
+    """The point of a run has the run's id, so that everything about it can be found by one name."""
+    return RestorePoint(
+        id=run.id,
+        plan=run.plan,
+        plan_revision=run.plan_revision,
+        at=at,
+        phase=phase,
+        reason=run.reason,
+        created_at=rooms.clock.now(),
+        pause=run.pause,
     )
 
 
