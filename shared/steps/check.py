@@ -47,12 +47,21 @@ async def check(request: Request, rooms: Rooms) -> Answer:
     answer: Answer = {"plan": stored.plan.name, "revision": stored.revision, "ok": ok, "pause": to_record(decision)}
     if run is None:
         return answer | {"checks": to_record(results)}
-    evidence.save(rooms.catalog, run.id, evidence.PLAN, stored.plan)
+    plan = await _with_tables(stored.plan, storages, rooms) if ok else stored.plan
+    evidence.save(rooms.catalog, run.id, evidence.PLAN, plan)
     evidence.save(rooms.catalog, run.id, evidence.STORAGE, storages)
     evidence.save(rooms.catalog, run.id, evidence.CHECKS, results)
     worst_first = sorted(results, key=lambda result: list(CheckStatus)[::-1].index(result.status))
     rooms.catalog.save_run(replace(run, pause=decision, checks=tuple(worst_first[:CHECKS_IN_RECORD])))
     return answer | {"run": run.id}
+
+
+async def _with_tables(plan: Plan, storages: tuple[ReleaseStorage, ...], rooms: Rooms) -> Plan:
+    """The plan as this run uses it: every table by its name, so that one which disappears during the run is missed."""
+    named = await asyncio.gather(
+        *(asyncio.to_thread(rooms.database(item).with_tables, item, storages) for item in plan.databases)
+    )
+    return replace(plan, databases=tuple(named))
 
 
 def _create_run(plan: Plan, revision: int, reason: str, within: Execution, rooms: Rooms) -> Run:

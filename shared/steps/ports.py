@@ -110,6 +110,9 @@ class DatabaseAccess(Protocol):
     def check(self, database: Database, storages: Sequence[ReleaseStorage]) -> tuple[CheckResult, ...]:
         """Can it be backed up and restored: tables found, PITR, status, what the plan would have missed. Only reads."""
 
+    def with_tables(self, database: Database, storages: Sequence[ReleaseStorage]) -> Database:
+        """The plan's section with everything in it named as it is now, so that what disappears later is missed."""
+
     async def measure_clock(self, database: Database, clock: Clock) -> ClockBounds:
         """How far the database's clock can be from `clock`. Takes a little over a second; never raises."""
 

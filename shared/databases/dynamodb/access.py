@@ -13,6 +13,8 @@ from shared.databases import date_probe
 from shared.databases.clock import Clock
 from shared.databases.dynamodb.calls import Calls, RegionClients
 from shared.databases.dynamodb.checks import check
+from shared.databases.dynamodb.discovery import discover
+from shared.databases.dynamodb.inventory import list_tables
 from shared.databases.dynamodb.left_over import remove_left_over
 from shared.databases.dynamodb.protect import Order, advance
 from shared.databases.dynamodb.rates import Rates
@@ -21,6 +23,7 @@ from shared.model.clock import ClockBounds, unmeasured
 from shared.model.errors import BackupError
 from shared.model.plan import DynamoDb
 from shared.model.protection import DatabaseProtection
+from shared.model.records import replace
 from shared.model.storage import ReleaseStorage
 
 CALL_SECONDS = 40.0
@@ -62,6 +65,17 @@ class DynamoDbAccess:
         endpoint_url = clients.client("dynamodb").meta.endpoint_url
         calls = Calls(clients, rates)
         return check(database, storages, self._clock.now(), endpoint_url, self._max_concurrent_restores, calls)
+
+    def with_tables(self, database: DynamoDb, storages: Sequence[ReleaseStorage]) -> DynamoDb:
+        """The section with all tables of the releases named. A table that is deleted between this and `protect`, even through
+        ScalarDB, which removes its metadata too, is then missed instead of forgotten. Needs `actions.CHECK_ACTIONS`.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: the tables could not be found.
+        """
+        clients, rates = self._region(database.region)
+        calls = Calls(clients, rates)
+        return replace(database, tables=discover(database, storages, list_tables(calls), calls).tables)
 
     async def measure_clock(self, database: DynamoDb, clock: Clock) -> ClockBounds:
         """Against the endpoint that restores are asked of. Needs no rights; never raises."""

@@ -190,7 +190,8 @@ def _compare(database: DynamoDb, live: frozenset[str], wanted: set[str], undecla
             "dynamodb-plan-tables",
             subject,
             f"{len(gone)} tables that the plan names do not exist: {listed(gone)}.",
-            "Write full names, with the prefix and the namespace, or remove them from the plan.",
+            "Write full names, with the prefix and the namespace, or remove them from the plan. During a run: somebody has "
+            "deleted them since its checks.",
         )
     if undeclared:
         yield warned(

@@ -3,10 +3,11 @@
 import pytest
 
 from shared.model.checks import CheckStatus
+from shared.model.errors import NotReady
 from shared.model.plan import DynamoDb
 from shared.model.storage import ReleaseStorage, Storage
 from tests.unit.databases.fake_dynamodb import REGION
-from tests.unit.databases.world import CORE, DATABASE, World, release
+from tests.unit.databases.world import CORE, DATABASE, POINT, World, release
 
 
 def check(world, database=DATABASE):
@@ -181,3 +182,14 @@ def test_an_account_with_several_pages_of_tables_is_listed_to_its_end():
         world.account.add(f"aaa.t{number}")
     assert found(world) == {*CORE, "bank.accounts"}
     assert world.account.calls["list_tables"] > 3
+
+
+def test_a_table_dropped_through_scalardb_after_the_checks_is_missed_by_name():
+    world = World(["accounts", "history"])
+    named = world.access.with_tables(DATABASE, world.storages)
+    assert set(named.tables) == {*CORE, "bank.accounts", "bank.history"}
+    world.account.tables.pop("bank.history")
+    metadata = world.account.tables["scalardb.metadata"]
+    metadata.rows = [row for row in metadata.rows if row["table"]["S"] != "bank.history"]
+    with pytest.raises(NotReady, match=r"do not exist: bank\.history"):
+        world.access.protect(named, world.storages, POINT, False, None)

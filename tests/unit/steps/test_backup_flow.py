@@ -232,6 +232,13 @@ async def test_success_is_told_with_the_point(world: World) -> None:
     assert told.detail["restore_point"] == world.stored.point("orders-prod", "latest").id
 
 
+async def test_the_plan_of_a_run_names_every_table_so_that_one_that_disappears_is_missed(world: World) -> None:
+    await Engine(world).backup(ASKED)
+    (database,) = evidence.plan_of(world.stored, the_run(world).id).databases
+    assert database.tables == ("bank.accounts", "coordinator.state")
+    assert world.stored.plan("orders-prod").plan.databases[0].tables == (), "the plan itself stays as its owner wrote it"
+
+
 async def test_a_success_removes_what_failed_runs_left_but_nothing_that_a_run_still_needs(world: World) -> None:
     await Engine(world).backup(ASKED)
     assert world.dynamodb.in_use == [frozenset({world.stored.point("orders-prod", "latest").at})]

@@ -220,6 +220,9 @@ class FakeDatabase:
     def check(self, database: DynamoDb, storages: Sequence[ReleaseStorage]) -> tuple[CheckResult, ...]:
         return (passed("pitr-enabled", database.key, "2 tables"),)
 
+    def with_tables(self, database: DynamoDb, storages: Sequence[ReleaseStorage]) -> DynamoDb:
+        return replace(database, tables=("bank.accounts", "coordinator.state"))
+
     async def measure_clock(self, database: DynamoDb, clock: VirtualClock) -> ClockBounds:
         await clock.sleep(1.1)
         offset_seconds = self.offset_seconds - self.clock.set_by_seconds
