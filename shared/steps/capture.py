@@ -22,6 +22,9 @@ from shared.steps.ports import PodWatch, Rooms
 from shared.steps.request import Answer, Request, number, text
 
 SAMPLE_SECONDS = 1.0
+NEWS_SECONDS = 1.0
+"""How long a pod that does not confirm may wait for the watch to say why. The window is void by then."""
+NEWS_LOOK_SECONDS = 0.1
 
 
 async def capture(request: Request, rooms: Rooms) -> Answer:
@@ -72,7 +75,7 @@ class _Hold:
                 self._samples.append(await self._rooms.admin.check_paused(self._targets))
                 if measuring.done():
                     self._clocks = measuring.result()
-                if cause := self._broken(watch.report()):
+                if cause := await self._broken(watch):
                     return self.ended(watch.report(), cause)
                 now = self._rooms.clock.now()
                 if self._is_enough(now):
@@ -99,14 +102,20 @@ class _Hold:
             return self._confirmed.clocks
         return await measure_clocks(self._plan, self._rooms)
 
-    def _broken(self, report: WatchReport) -> Cause | None:
-        """What happened to a pod comes first: it is why a pod does not confirm, too."""
-        if cause := cause_of(judge_events(self._before, report)):
-            return cause
-        if not self._samples[-1].proves_pause:
-            pods = listed([*self._samples[-1].not_paused, *self._samples[-1].unknown])
-            return Cause(code="pause-not-held", message=f"CheckPaused did not confirm the pause during the hold on: {pods}.")
-        return None
+    async def _broken(self, watch: PodWatch) -> Cause | None:
+        """What happened to a pod comes first: it is why a pod does not confirm, too. The news of it may come a little later."""
+        patience_seconds = 0.0 if self._samples[-1].proves_pause else NEWS_SECONDS
+        while True:
+            if cause := cause_of(judge_events(self._before, watch.report())):
+                return cause
+            if patience_seconds <= 0:
+                break
+            patience_seconds -= NEWS_LOOK_SECONDS
+            await self._rooms.clock.sleep(NEWS_LOOK_SECONDS)
+        if self._samples[-1].proves_pause:
+            return None
+        pods = listed([*self._samples[-1].not_paused, *self._samples[-1].unknown])
+        return Cause(code="pause-not-held", message=f"CheckPaused did not confirm the pause during the hold on: {pods}.")
 
     def _is_enough(self, now: datetime) -> bool:
         """`now` stands for the moment the resume would begin."""
