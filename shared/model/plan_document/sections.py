@@ -76,7 +76,7 @@ class DatabaseSection(Section):
 
 
 class PauseSection(Section):
-    """How the pods are paused. hold + drain + 15 s may not be more than max_pause."""
+    """How the pods are paused. hold + drain + 25 s may not be more than max_pause."""
 
     hold: Annotated[Seconds, Field(ge=1, examples=["10s"])] = PauseSettings().hold_seconds
     """The least time every pod stays paused. The vendor's guides say about ten seconds."""
