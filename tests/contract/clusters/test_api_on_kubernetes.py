@@ -95,11 +95,9 @@ def test_a_waiting_watch_ends_promptly_when_another_thread_closes_it(kube: Kube,
     seen: list[WatchEvent] = []
     reader = threading.Thread(target=lambda: seen.extend(stream))
     reader.start()
-    began = time.monotonic()
     stream.close()
     reader.join(5)
-    assert not reader.is_alive()
-    assert time.monotonic() - began < 1
+    assert not reader.is_alive(), "the watch itself would have gone on for half a minute"
     assert seen == []
 
 

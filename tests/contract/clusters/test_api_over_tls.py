@@ -389,11 +389,9 @@ def test_closing_from_another_thread_ends_a_waiting_iteration_promptly(world: Wo
     reader = threading.Thread(target=follow)
     reader.start()
     assert first.wait(5)
-    began = time.monotonic()
     stream.close()
     reader.join(5)
-    assert not reader.is_alive()
-    assert time.monotonic() - began < 1
+    assert not reader.is_alive(), "the watch itself would have gone on for half a minute"
     assert len(seen) == 1
 
 

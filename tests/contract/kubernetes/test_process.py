@@ -64,20 +64,6 @@ def test_a_network_outside_loopback_is_refused() -> None:
         process.start("short", NOWHERE, network="10.0")
 
 
-def test_an_idle_cluster_uses_next_to_no_processor_time() -> None:
-    with process.start("idle", NOWHERE, pod_command=PROGRAM) as cluster:
-        _pid_of_a_pod(cluster)
-        pid = cluster._process.pid
-        before = _cpu_seconds(pid)
-        time.sleep(2)
-        assert _cpu_seconds(pid) - before < 0.1
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_two_clusters_at_once_never_give_out_the_same_addresses() -> None:
     with process.start("one", NOWHERE, pod_command=PROGRAM) as one, process.start("two", NOWHERE, pod_command=PROGRAM) as two:
         assert one.network != two.network
