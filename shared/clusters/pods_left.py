@@ -21,8 +21,13 @@ _LOST_HINT = (
 
 
 def without_ended(pods: Iterable[KubernetesObject]) -> tuple[KubernetesObject, ...]:
-    """The pods whose processes may still run. One that was evicted, for instance, may stay as an object for weeks."""
-    return tuple(pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED_PHASES)
+    """The pods to wait for. One that was evicted, for instance, may stay as an object for weeks; one that is being deleted is
+    waited for to its end, whatever its phase."""
+    return tuple(
+        pod
+        for pod in pods
+        if pod["metadata"].get("deletionTimestamp") or (pod.get("status") or {}).get("phase") not in _ENDED_PHASES
+    )
 
 
 def pods_still_there(pods: Iterable[KubernetesObject], replica_sets: Collection[str], now: datetime) -> tuple[PodLeft, ...]:
