@@ -1,5 +1,7 @@
 # One word per thing to do. Needs GNU Make and Python 3.11 or newer with venv; every target sets up .venv by itself.
 PYTHON ?= python3
+# Test processes at a time. More than cores, because scenarios mostly wait.
+WORKERS ?= 4
 BIN := .venv/bin
 # `real` runs the cluster on kube-apiserver and etcd, from the folder that KUBEBUILDER_ASSETS names.
 CONTROL_PLANE ?= stand-in
@@ -12,7 +14,7 @@ demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, it
 	$(BIN)/python -m infra.sandbox.demo --control-plane $(CONTROL_PLANE)
 
 test: .venv/.dev  ## every test
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/.dev  ## style, import layers, SAM template, state machines
 	$(BIN)/ruff check
