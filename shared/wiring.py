@@ -53,11 +53,12 @@ class AwsRooms:
         return EventBridgeSignals(self._event_bus, self._session)
 
     def database(self, database: Database) -> DatabaseAccess:
-        return self._databases[type(database).__name__]
+        access: DatabaseAccess = self._databases[type(database).__name__]
+        return access
 
     @cached_property
-    def _databases(self) -> dict[str, DatabaseAccess]:
-        """One entry per managed database, by the class of its section in the plan."""
+    def _databases(self) -> dict[str, Any]:
+        """One `DatabaseAccess` per managed database, by the class of its section in the plan, which is what it takes."""
         from shared.databases.dynamodb import DynamoDbAccess
 
         return {"DynamoDb": DynamoDbAccess(self._session, self.clock)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.plan import Database, Plan
+from shared.model.rds_endpoint import database_keys
 from shared.model.storage import ReleaseStorage, Storage
 
 NAME = "databases-covered"
@@ -16,7 +17,7 @@ def check_coverage(plan: Plan, releases: Sequence[ReleaseStorage]) -> tuple[Chec
     """One result per release: every storage of its properties against the plan; and a warning for each database of the plan
     that no release names."""
     results = [_check_release(plan, release) for release in releases]
-    named = {_location(storage) for release in releases for storage in release.storages}
+    named = {key for release in releases for storage in release.storages for key in _locations(storage)}
     if releases:
         results += [
             warned(
@@ -34,9 +35,9 @@ def check_coverage(plan: Plan, releases: Sequence[ReleaseStorage]) -> tuple[Chec
 def _check_release(plan: Plan, release: ReleaseStorage) -> CheckResult:
     missing = [storage for storage in release.storages if not _is_named(plan.databases, storage)]
     if not missing:
-        found = ", ".join(_location(storage) for storage in release.storages)
+        found = ", ".join(_named(storage) for storage in release.storages)
         return passed(NAME, release.release, f"{release.source} names {found}")
-    listed = ", ".join(f"{_location(storage)} (storage {storage.name!r})" for storage in missing)
+    listed = ", ".join(f"{_named(storage)} (storage {storage.name!r})" for storage in missing)
     return failed(
         NAME,
         release.release,
@@ -46,11 +47,17 @@ def _check_release(plan: Plan, release: ReleaseStorage) -> CheckResult:
 
 
 def _is_named(databases: Iterable[Database], storage: Storage) -> bool:
-    return any(database.key == _location(storage) for database in databases)
+    return any(database.key in _locations(storage) for database in databases)
 
 
-def _location(storage: Storage) -> str:
-    """The key of the plan's database that this storage is, or a text that shows why there is none."""
+def _named(storage: Storage) -> str:
+    return " or ".join(_locations(storage))
+
+
+def _locations(storage: Storage) -> tuple[str, ...]:
+    """The keys of the plan's database that this storage can be, or a text that shows why there is none."""
     if storage.kind == "dynamo":
-        return f"dynamodb:{storage.contact_point}"
-    return f"{storage.kind}:{storage.contact_point or UNKNOWN_LOCATION}"
+        return (f"dynamodb:{storage.contact_point}",)
+    if storage.kind == "jdbc" and (keys := database_keys(storage.contact_point)):
+        return keys
+    return (f"{storage.kind}:{storage.contact_point or UNKNOWN_LOCATION}",)

@@ -3,6 +3,8 @@ works with, every default filled in and every duration in seconds."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from shared.model.records import Value
 from shared.model.times import Instant
 
@@ -113,8 +115,81 @@ class DynamoDb(Value, tag="dynamodb", tag_field="kind"):
     def is_relational(self) -> bool:
         return False
 
+    @property
+    def has_window_snapshot(self) -> bool:
+        return False
 
-Database = DynamoDb
+
+class CutOver(StrEnum):
+    """How the application comes to the restored data."""
+
+    IDENTIFIER = "identifier"
+    """The old one is renamed aside and the restored one takes its name, so endpoint and properties stay."""
+    ENDPOINT = "endpoint"
+    """The restored one keeps a name of its own, and the properties of the releases are led to its endpoint."""
+
+
+class _Relational(Value):
+    """What the relational databases share. `snapshot`: a snapshot is taken inside the pause window, so that the point outlives
+    the recovery window; without it the point lives as long as the automated backups reach back."""
+
+    region: str
+    cut_over: CutOver = CutOver.IDENTIFIER
+    snapshot: bool = False
+
+    @property
+    def is_relational(self) -> bool:
+        return True
+
+    @property
+    def has_window_snapshot(self) -> bool:
+        return self.snapshot
+
+
+class RdsInstance(_Relational, tag="rds-instance", tag_field="kind"):
+    """An RDS DB instance, single or Multi-AZ: MySQL, PostgreSQL, Oracle or SQL Server."""
+
+    instance: str
+
+    @property
+    def identifier(self) -> str:
+        return self.instance
+
+    @property
+    def key(self) -> str:
+        return f"rds:{self.region}:{self.instance}"
+
+
+class RdsCluster(_Relational, tag="rds-cluster", tag_field="kind"):
+    """An RDS Multi-AZ DB cluster (one writer, two readable standbys): MySQL or PostgreSQL."""
+
+    cluster: str
+
+    @property
+    def identifier(self) -> str:
+        return self.cluster
+
+    @property
+    def key(self) -> str:
+        return f"rds-cluster:{self.region}:{self.cluster}"
+
+
+class AuroraCluster(_Relational, tag="aurora", tag_field="kind"):
+    """An Aurora cluster with its instances: MySQL or PostgreSQL, provisioned or serverless v2."""
+
+    cluster: str
+
+    @property
+    def identifier(self) -> str:
+        return self.cluster
+
+    @property
+    def key(self) -> str:
+        return f"aurora:{self.region}:{self.cluster}"
+
+
+RelationalDatabase = RdsInstance | RdsCluster | AuroraCluster
+Database = DynamoDb | RdsInstance | RdsCluster | AuroraCluster
 
 
 class PauseSettings(Value):

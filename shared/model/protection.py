@@ -14,8 +14,18 @@ from shared.model.records import Value, replace
 from shared.model.times import Instant
 
 
+class WindowSnapshot(Value):
+    """A snapshot that was asked for inside the pause window. `arn` is empty when it was refused, and `problem` says why: the
+    point then rests on the recovery window alone."""
+
+    database: str
+    arn: str = ""
+    asked_at: Instant | None = None
+    problem: str = ""
+
+
 class ItemPhase(StrEnum):
-    """The life of one table's kept copy, in order."""
+    """The life of one item's kept copy, in order. Relational databases know WAITING, COPYING, KEPT and COVERED only."""
 
     WAITING = "waiting"
     """The point is not restorable yet, or it is not known yet whether it is."""
@@ -39,8 +49,9 @@ _DONE = (ItemPhase.KEPT, ItemPhase.COVERED, ItemPhase.ABSENT)
 
 
 class ItemProtection(Value):
-    """One table. `backup_arn` names the kept copy. `settings` is the manifest of what a restore of it loses: the record of a
-    `shared.model.table_settings.TableSettings`. `since` is when it entered its phase."""
+    """One table, instance or cluster. `backup_arn` names the kept copy: an on-demand backup or a snapshot. `settings` is the manifest
+    of what a restore of it loses: the record of a `TableSettings`, `InstanceSettings` or `ClusterSettings` of the model. `since`
+    is when it entered its phase."""
 
     name: str
     phase: ItemPhase

@@ -31,6 +31,14 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     """Its execution ended without a word and its lease ran out; found by the watchdog or by the next run."""
+    HALTED = "halted"
+    """A restore that stopped after its cut-over began: it neither ended nor failed, and waits for `continue` or `undo`."""
+
+
+class RunKind(StrEnum):
+    BACKUP = "backup"
+    RESTORE = "restore"
+    """Also an undo, which is a restore of what an earlier one has set aside."""
 
 
 class AttemptStatus(StrEnum):
@@ -55,9 +63,12 @@ class Attempt(Value):
 
 
 class Run(Value):
-    """One execution of a backup. `token` fences what it writes; `step` is the last step that began."""
+    """One execution of a backup or a restore. `token` fences what it writes; `step` is the last step that began.
+
+    `point` is the restore point that a backup made, or that a restore goes back to."""
 
     id: str
+    kind: RunKind = RunKind.BACKUP
     plan: str
     plan_revision: int
     reason: str

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from shared.model.checks import CheckResult
 from shared.model.clock import ClockBounds
+from shared.model.endpoint_change import EndpointChange
 from shared.model.journal import PauseJournal
 from shared.model.lease import Lease
 from shared.model.plan import Database, Plan, Release, StoredPlan
 from shared.model.pods import AdminTarget, ReleaseSnapshot, WatchReport
-from shared.model.protection import DatabaseProtection
+from shared.model.protection import DatabaseProtection, WindowSnapshot
+from shared.model.restore import DatabaseForecast, DatabaseRestore, EndpointMove, RestoreOrder
 from shared.model.restore_point import RestorePoint
 from shared.model.run import Acknowledgement, PausedSample, Resumed, Run
+from shared.model.stop_start import StartProgress, StopProgress
 from shared.model.storage import ReleaseStorage
 
 
@@ -132,6 +135,100 @@ class DatabaseAccess(Protocol):
     def clean_up(self, database: Database, in_use: frozenset[datetime]) -> tuple[str, ...]:
         """Removes what failed runs have left behind for points that are old and not `in_use`; answers with its names."""
 
+    def begin_snapshot(self, database: Database, run: str, attempt: int) -> WindowSnapshot:
+        """Asks for the snapshot of the plan's `snapshot: true`, while the pods are paused. The same run and attempt again finds
+        the first one. Only for databases whose plan section `has_window_snapshot`."""
+
+    # -- restore. Each of these is level-triggered: it looks, does the next missing thing, and answers how far it is.
+
+    def forecast(self, order: RestoreOrder) -> DatabaseForecast:
+        """What the restore would do, lose and put back, and whether it can be done. Only reads; never raises for a state of the
+        database: that is a failed check in the answer.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: the service.
+        """
+
+    def restore(self, order: RestoreOrder, previous: DatabaseRestore | None) -> DatabaseRestore:
+        """Advances until the replacement is complete and compared, and what an undo needs exists: stage PREPARED. Nothing live
+        is touched. Side by side this is all there is: then the stage is DONE.
+
+        `previous` is what the last call returned: a memory that saves calls, never the only truth.
+
+        Raises:
+            NotReady: it cannot be done (any more); the message says why, and that nothing live was touched.
+            Conflict: somebody else is at work on the same database.
+        """
+
+    def cut_over(self, order: RestoreOrder, previous: DatabaseRestore) -> DatabaseRestore:
+        """Advances until the application's names lead to the restored data, every setting of the manifest compared: stage DONE.
+        `changed_live` is stored as true, by a call that changes nothing yet, before the first change.
+
+        Raises as `restore`; what is half done stays as it is, and a later call goes on.
+        """
+
+    def verify(self, order: RestoreOrder, restored: DatabaseRestore) -> tuple[CheckResult, ...]:
+        """Is what is live now what the restore has promised: data source, settings, status. Only reads."""
+
+    def discard(self, order: RestoreOrder, restored: DatabaseRestore) -> DatabaseRestore:
+        """Advances until what the restore made or kept beside the live database is deleted: stage DISCARDED.
+
+        Of a restore that was given up before its cut-over: the side copies it made. Of one that is done: the old copies, after
+        which no undo is possible. Only what bears this restore's stamp and is not live is ever deleted.
+        """
+
+
+class Applications(Protocol):
+    """The Deployments of the releases of a plan: stopping them for a restore and starting them again."""
+
+    def rivals(self, releases: Sequence[Release]) -> tuple[CheckResult, ...]:
+        """Who would undo a restore: autoscalers, GitOps, a Helm that insists on its fields; and what cannot be stopped."""
+
+    def replicas(self, releases: Sequence[Release]) -> Mapping[str, int]:
+        """Of each release's Deployment, by release key."""
+
+    def stop(self, release: Release, previous: StopProgress | None) -> StopProgress:
+        """See `shared.clusters.deployments.advance_stop`."""
+
+    async def start(self, release: Release, stopped: StopProgress, previous: StartProgress | None) -> StartProgress:
+        """See `shared.clusters.deployments.advance_start`."""
+
+
+class Endpoints(Protocol):
+    """Where the releases keep the endpoints of their databases."""
+
+    def find(self, releases: Sequence[Release], moves: Sequence[EndpointMove]) -> tuple[CheckResult, ...]:
+        """Can every place that names an old endpoint be rewritten. One result per release; only reads."""
+
+    def lead(self, release: Release, moves: Sequence[EndpointMove]) -> tuple[tuple[EndpointChange, ...], str]:
+        """Rewrites the endpoints wherever the release keeps them; a repeated call changes nothing more.
+
+        Answers with the changes (for the record; `run` and time are the caller's to fill in) and with the change of the Helm
+        values that the operator has to commit, empty when nothing was changed.
+
+        Raises:
+            NotReady: an endpoint is in a place that cannot be rewritten; the message says where, nothing was changed.
+            Conflict: somebody else wrote at the same time.
+        """
+
+
+class StartedExecution(NamedTuple):
+    """`id` is an ARN or an instance id, `console` the link to it (empty where there is none)."""
+
+    id: str
+    console: str
+
+
+class Executions(Protocol):
+    """Starts executions of this deployment's engine."""
+
+    def start_restore(self, name: str, given: Mapping[str, Any]) -> StartedExecution:
+        """Starts the restore machine. The same name and input again, while it runs, answers with the same execution.
+
+        Raises:
+            Conflict: an execution of that name exists with another input, or is over.
+        """
+
 
 class Catalog(Protocol):
     """Plans, runs, evidence, restore points, leases and the pause journal. All writes are conditional or idempotent.
@@ -230,5 +327,14 @@ class Rooms(Protocol):
 
     @property
     def signals(self) -> Signals: ...
+
+    @property
+    def applications(self) -> Applications: ...
+
+    @property
+    def endpoints(self) -> Endpoints: ...
+
+    @property
+    def executions(self) -> Executions: ...
 
     def database(self, database: Database) -> DatabaseAccess: ...
