@@ -88,7 +88,7 @@ class PodStream:
             raise self._cut(error) from error
 
     async def close(self) -> None:
-        await self._websocket.close()
+        await _hang_up(self._websocket)
 
     def _read(self, message: str | bytes) -> tuple[int, bytes]:
         if isinstance(message, str) or not message or message[0] not in (_DATA, _ERROR):
@@ -126,12 +126,21 @@ async def open_stream(access: Access, tls: ssl.SSLContext, namespace: str, pod: 
         except _Refused as again:
             raise _error_for(again.response, access, namespace, pod, port) from again
     if websocket.subprotocol != SUBPROTOCOL:
-        await websocket.close()
+        await _hang_up(websocket)
         raise Misconfigured(
             f"{where}: the API server agreed to {websocket.subprotocol or 'no protocol'}, not to {SUBPROTOCOL}.",
             hint="Something between the function and the API server takes part in the conversation: a proxy or a gateway.",
         )
     return PodStream(websocket, port, where)
+
+
+async def _hang_up(websocket: ClientConnection) -> None:
+    """Says good-bye and waits for the other side's. Whoever is cancelled meanwhile, or whose good-bye stays unanswered, leaves no
+    connection behind: the library's `close` does when it is cancelled."""
+    try:
+        await websocket.close()
+    finally:
+        websocket.transport.abort()
 
 
 class _Refused(Exception):

@@ -49,9 +49,9 @@ _DONE = (ItemPhase.KEPT, ItemPhase.COVERED, ItemPhase.ABSENT)
 
 
 class ItemProtection(Value):
-    """One table, instance or cluster. `backup_arn` names the kept copy: an on-demand backup or a snapshot. `settings` is the manifest
-    of what a restore of it loses: the record of a `TableSettings`, `InstanceSettings` or `ClusterSettings` of the model. `since`
-    is when it entered its phase."""
+    """One table, instance or cluster. `backup_arn` names the kept copy: an on-demand backup or a snapshot. `settings` is the
+    manifest of what a restore of it loses: the record of a `TableSettings`, `InstanceSettings` or `ClusterSettings` of the
+    model. `since` is when it entered its phase."""
 
     name: str
     phase: ItemPhase

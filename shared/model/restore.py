@@ -34,8 +34,8 @@ class Target(StrEnum):
 class RestoreRequest(Value):
     """What a person asks for, every default filled in.
 
-    `restore_point` is `latest`, a point's id, or an RFC 3339 time with offset. `databases` are keys of the plan's databases, none
-    means all. `keep_old_seconds` is how long what is replaced is kept for an undo.
+    `restore_point` is `latest`, a point's id, or an RFC 3339 time with offset. `databases` are keys of the plan's databases,
+    none means all. `keep_old_seconds` is how long what is replaced is kept for an undo.
     """
 
     plan: str

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.sandbox.aws.dynamodb.journal import Journal
+from infra.sandbox.aws.journal import Journal
 from infra.sandbox.aws.settings import Settings
 
 SECONDS_PER_DAY = 86_400

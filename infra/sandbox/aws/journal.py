@@ -1,6 +1,6 @@
-"""The history of one table: which item stood under each key at any moment of the recovery window.
+"""The history of what a database holds: which item stood under each key at any moment of the recovery window.
 
-Items are never changed in place (see writes.py), so the history shares them with the table and copies nothing.
+Items are never changed in place, so the history shares them with the live data and copies nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Key = tuple[Any, Any]
-"""Hash key and range key (None when the table has none), as moto's DynamoType."""
+"""DynamoDB: hash key and range key (None when the table has none), as moto's DynamoType. RDS: table, and key of the row."""
 
 
 class Version(NamedTuple):
     at: float
-    """DynamoDB's clock, seconds since the epoch."""
+    """The service's own clock, seconds since the epoch."""
     item: Any
     """None: no item stood under this key from that moment on."""
 
