@@ -1,7 +1,8 @@
 """Which RDS or Aurora database a JDBC URL leads to, read from the host name alone.
 
-Endpoints derive from identifiers: `<instance>.<hash>.<region>.rds.amazonaws.com` of an instance, `<cluster>.cluster-<hash>.…` of
-a cluster's writer and `<cluster>.cluster-ro-<hash>.…` of its readers (Aurora User Guide, Amazon Aurora endpoint connections).
+Endpoints derive from identifiers: `<instance>.<hash>.<region>.rds.amazonaws.com` of an instance, `<cluster>.cluster-<hash>.…`
+of a cluster's writer, `<cluster>.cluster-ro-<hash>.…` of its readers. Source: Aurora User Guide, Amazon Aurora endpoint
+connections.
 """
 
 from __future__ import annotations
