@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from shared.model.azure_endpoint import account_keys, server_keys
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.plan import Database, Plan
 from shared.model.rds_endpoint import database_keys
@@ -17,7 +18,7 @@ def check_coverage(plan: Plan, releases: Sequence[ReleaseStorage]) -> tuple[Chec
     """One result per release: every storage of its properties against the plan; and a warning for each database of the plan
     that no release names."""
     results = [_check_release(plan, release) for release in releases]
-    named = {key for release in releases for storage in release.storages for key in _locations(storage)}
+    named = {key for release in releases for storage in release.storages for key in locations(storage)}
     if releases:
         results += [
             warned(
@@ -47,17 +48,20 @@ def _check_release(plan: Plan, release: ReleaseStorage) -> CheckResult:
 
 
 def _is_named(databases: Iterable[Database], storage: Storage) -> bool:
-    return any(database.key in _locations(storage) for database in databases)
+    return any(database.key in locations(storage) for database in databases)
 
 
 def _named(storage: Storage) -> str:
-    return " or ".join(_locations(storage))
+    return " or ".join(locations(storage))
 
 
-def _locations(storage: Storage) -> tuple[str, ...]:
+def locations(storage: Storage) -> tuple[str, ...]:
     """The keys of the plan's database that this storage can be, or a text that shows why there is none."""
     if storage.kind == "dynamo":
         return (f"dynamodb:{storage.contact_point}",)
-    if storage.kind == "jdbc" and (keys := database_keys(storage.contact_point)):
+    where = storage.contact_point
+    if storage.kind == "cosmos" and (keys := account_keys(where)):
+        return keys
+    if storage.kind == "jdbc" and (keys := database_keys(where) + server_keys(where)):
         return keys
     return (f"{storage.kind}:{storage.contact_point or UNKNOWN_LOCATION}",)

@@ -188,8 +188,51 @@ class AuroraCluster(_Relational, tag="aurora", tag_field="kind"):
         return f"aurora:{self.region}:{self.cluster}"
 
 
+class CosmosAccount(Value, tag="cosmos", tag_field="kind"):
+    """An Azure Cosmos DB for NoSQL account: the databases (ScalarDB's namespaces) and containers of the plan's releases in it."""
+
+    subscription: str
+    resource_group: str
+    account: str
+
+    @property
+    def key(self) -> str:
+        return f"cosmos:{self.account}"
+
+    @property
+    def is_relational(self) -> bool:
+        return False
+
+    @property
+    def has_window_snapshot(self) -> bool:
+        return False
+
+
+class FlexibleServer(Value, tag="flexible-server", tag_field="kind"):
+    """An Azure Database flexible server. `engine` is `mysql` or `postgresql`. `snapshot`: an on-demand backup is taken inside the
+    pause window."""
+
+    engine: str
+    subscription: str
+    resource_group: str
+    server: str
+    snapshot: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.engine}:{self.server}"
+
+    @property
+    def is_relational(self) -> bool:
+        return True
+
+    @property
+    def has_window_snapshot(self) -> bool:
+        return self.snapshot
+
+
 RelationalDatabase = RdsInstance | RdsCluster | AuroraCluster
-Database = DynamoDb | RdsInstance | RdsCluster | AuroraCluster
+Database = DynamoDb | RdsInstance | RdsCluster | AuroraCluster | CosmosAccount | FlexibleServer
 
 
 class PauseSettings(Value):
