@@ -189,7 +189,7 @@ class AuroraCluster(_Relational, tag="aurora", tag_field="kind"):
 
 
 class CosmosAccount(Value, tag="cosmos", tag_field="kind"):
-    """An Azure Cosmos DB for NoSQL account: the databases (ScalarDB's namespaces) and containers of the plan's releases in it."""
+    """An Azure Cosmos DB for NoSQL account, with the databases and containers of the releases in it."""
 
     subscription: str
     resource_group: str
@@ -209,8 +209,8 @@ class CosmosAccount(Value, tag="cosmos", tag_field="kind"):
 
 
 class FlexibleServer(Value, tag="flexible-server", tag_field="kind"):
-    """An Azure Database flexible server. `engine` is `mysql` or `postgresql`. `snapshot`: an on-demand backup is taken inside the
-    pause window."""
+    """An Azure Database flexible server. `engine` is `mysql` or `postgresql`. `snapshot`: an on-demand backup is taken inside
+    the pause window."""
 
     engine: str
     subscription: str
