@@ -135,7 +135,7 @@ async def open_stream(access: Access, tls: ssl.SSLContext, namespace: str, pod: 
 
 
 async def _hang_up(websocket: ClientConnection) -> None:
-    """Says good-bye and waits for the other side's. Whoever is cancelled meanwhile, or whose good-bye stays unanswered, leaves no
+    """Says good-bye and waits for the answer. Whoever is cancelled meanwhile, or whose good-bye stays unanswered, leaves no
     connection behind: the library's `close` does when it is cancelled."""
     try:
         await websocket.close()

@@ -98,9 +98,12 @@ async def _connect(
     certificate: dict[str, Any] = (encrypted.getpeercert() if encrypted else None) or {}
     writer.close()
     # The probe has its answer; how the other side takes the hang-up does not matter.
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(timeout_seconds):
-            await writer.wait_closed()
+    try:
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await writer.wait_closed()
+    finally:
+        writer.transport.abort()  # TLS would wait much longer for the other side's good-bye
     return certificate
 
 
