@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from shared.cli.aws_errors import calling
 from shared.cli.deployment import Deployment, client
+from shared.executions.console import console_link
 from shared.model import errors
 from shared.model.errors import BackupError, InvalidRequest, Misconfigured
 
@@ -89,10 +90,7 @@ class Engine:
         return client(self._session, "stepfunctions")
 
     def _console_link(self, arn: str) -> str:
-        endpoint, region = str(self._states().meta.endpoint_url), self._deployment.region
-        if endpoint.endswith(".amazonaws.com"):
-            return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
-        return ""
+        return console_link(arn, str(self._states().meta.endpoint_url), self._deployment.region)
 
 
 def _raised_by(function: str, document: Any) -> BackupError:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from shared.model.checks import CheckResult
 from shared.model.clock import ClockBounds
 from shared.model.endpoint_change import EndpointChange
+from shared.model.execution import StartedExecution as StartedExecution
 from shared.model.journal import PauseJournal
 from shared.model.lease import Lease
 from shared.model.plan import Database, Plan, Release, StoredPlan
@@ -201,22 +202,15 @@ class Endpoints(Protocol):
         """Can every place that names an old endpoint be rewritten. One result per release; only reads."""
 
     def lead(self, release: Release, moves: Sequence[EndpointMove]) -> tuple[tuple[EndpointChange, ...], str]:
-        """Rewrites the endpoints wherever the release keeps them; a repeated call changes nothing more.
+        """Rewrites the endpoints wherever the release keeps them; a repeated call changes nothing more, and answers the same.
 
         Answers with the changes (for the record; `run` and time are the caller's to fill in) and with the change of the Helm
-        values that the operator has to commit, empty when nothing was changed.
+        values that the operator has to commit, empty when the release names none of the endpoints.
 
         Raises:
             NotReady: an endpoint is in a place that cannot be rewritten; the message says where, nothing was changed.
             Conflict: somebody else wrote at the same time.
         """
-
-
-class StartedExecution(NamedTuple):
-    """`id` is an ARN or an instance id, `console` the link to it (empty where there is none)."""
-
-    id: str
-    console: str
 
 
 class Executions(Protocol):
