@@ -17,24 +17,27 @@ from pathlib import Path
 
 from infra.sandbox.cluster.api.clock import Clock
 from infra.sandbox.cluster.api.eks_tokens import EksTokens
-from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS, REPLICA_SETS
+from infra.sandbox.cluster.api.resources import DEPLOYMENTS, NODES, PODS, REPLICA_SETS
 from infra.sandbox.cluster.api.server import ApiServer
 from infra.sandbox.cluster.api_client import ApiClient
 from infra.sandbox.cluster.certificates import create_certificates
 from infra.sandbox.cluster.controllers.deployments import DeploymentController
 from infra.sandbox.cluster.controllers.garbage import GarbageCollector
 from infra.sandbox.cluster.controllers.replica_sets import ReplicaSetController
+from infra.sandbox.cluster.controllers.scheduler import Scheduler
 from infra.sandbox.cluster.informer import Informer
 from infra.sandbox.cluster.node.addresses import AddressPool
 from infra.sandbox.cluster.node.containers import Launch
 from infra.sandbox.cluster.node.kubelet import Kubelet
 from infra.sandbox.cluster.node.networks import held_network
+from infra.sandbox.cluster.node.nodes import Nodes
 from infra.sandbox.cluster.node.pods import Node, base_environment
 from infra.sandbox.cluster.process import CONTROL_PLANES, REAL, STAND_IN
 from infra.sandbox.cluster.real_api_server import RealApiServer
 from infra.sandbox.cluster.real_control_plane import required_assets
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
+_NODES = 2  # so that a pod can move
 _SCALAR_POD = [sys.executable, "-m", "infra.sandbox.pods"]
 
 
@@ -81,9 +84,9 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
             if not arguments.api_only:
                 network = stack.enter_context(held_network(arguments.network))
                 client = await stack.enter_async_context(ApiClient(server.direct_url, certificates.ca_pem, admin_token))
-                kubelet = await stack.enter_async_context(_node(arguments, network, state_directory, client, tls))
-                server.controls.on_kill = kubelet.kill_container
-                server.forward_ports_by(kubelet.port_forwarding)
+                nodes = await stack.enter_async_context(_nodes(arguments, network, state_directory, client, tls))
+                server.controls.on_kill = nodes.kill_container
+                server.forward_ports_by(nodes)
             ready = {
                 "url": url,
                 "direct_url": server.direct_url,
@@ -99,37 +102,48 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _node(
+async def _nodes(
     arguments: argparse.Namespace, network: str, directory: Path, client: ApiClient, tls: ssl.SSLContext
-) -> AsyncIterator[Kubelet]:
-    """Controllers and kubelet, running."""
-    deployments, replica_sets, pods = (Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS))
+) -> AsyncIterator[Nodes]:
+    """Controllers and kubelets, running."""
+    informers = [Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS, NODES)]
+    deployments, replica_sets, pods, nodes = informers
 
     def command(launch: Launch) -> list[str]:
         where = ["--image", launch.image, "--address", launch.address, "--root", str(launch.root)]
         return [*arguments.pod_command, *where]
 
-    node = Node(
-        f"{arguments.name}-node-1",
-        client,
-        AddressPool(network, overlay=arguments.overlay),
-        directory,
-        command,
-        base_environment(_REPOSITORY),
-        tls,
-    )
-    kubelet = Kubelet(node, pods)
+    addresses, environment = AddressPool(network, overlay=arguments.overlay), base_environment(_REPOSITORY)
+    kubelets = [
+        Kubelet(
+            Node(
+                f"{arguments.name}-node-{number}",
+                addresses.node(number),
+                client,
+                addresses,
+                directory,
+                command,
+                environment,
+                tls,
+            ),
+            pods,
+        )
+        for number in range(1, _NODES + 1)
+    ]
     loops = [
         DeploymentController(client, deployments, replica_sets).queue.run(),
         ReplicaSetController(client, replica_sets, pods).queue.run(),
         GarbageCollector(client, replica_sets, [deployments]).queue.run(),
         GarbageCollector(client, pods, [replica_sets]).queue.run(),
-        kubelet.run(),
-        *(informer.run() for informer in (deployments, replica_sets, pods)),
+        Scheduler(client, nodes, pods).queue.run(),
+        *(kubelet.run() for kubelet in kubelets),
+        *(informer.run() for informer in informers),
     ]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop) for loop in loops]
-        yield kubelet
+        for kubelet in kubelets:
+            await kubelet.is_registered.wait()
+        yield Nodes(kubelets, pods)
         for task in tasks:
             task.cancel()
 

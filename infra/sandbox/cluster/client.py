@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from infra.sandbox.cluster.api.resources import DEPLOYMENTS, NAMESPACES, PODS, Resource, of_object
+from infra.sandbox.cluster.api.resources import DEPLOYMENTS, NAMESPACES, NODES, PODS, Resource, of_object
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -112,8 +112,11 @@ class ClusterClient:
         found: Object = self.call("GET", resource.path(namespace, name))
         return found
 
-    def list_objects(self, resource: Resource, namespace: str | None = None, label_selector: str = "") -> list[Object]:
-        query = {"labelSelector": label_selector} if label_selector else None
+    def list_objects(
+        self, resource: Resource, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+    ) -> list[Object]:
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {name: selector for name, selector in selectors.items() if selector}
         found: list[Object] = self.call("GET", resource.path(namespace), query=query)["items"]
         return found
 
@@ -244,6 +247,17 @@ class ClusterClient:
 
     def delete_pod(self, namespace: str, pod: str, *, grace_seconds: int | None = None) -> None:
         self.delete(PODS, namespace, pod, grace_seconds=grace_seconds)
+
+    def drain(self, node: str, pod_selector: str = "") -> None:
+        """As `kubectl drain --disable-eviction --pod-selector`: no new pod comes to the node, and those that are there are
+        deleted. Does not wait until they are gone."""
+        self.patch(NODES, None, node, {"spec": {"unschedulable": True}})
+        for pod in self.list_objects(PODS, label_selector=pod_selector, field_selector=f"spec.nodeName={node}"):
+            self.delete_pod(pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def uncordon(self, node: str) -> None:
+        """Pods may come to the node again."""
+        self.patch(NODES, None, node, {"spec": {"unschedulable": None}})
 
     def annotate(self, resource: Resource, namespace: str | None, name: str, annotations: dict[str, str | None]) -> None:
         """Sets annotations; None removes one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from aiohttp import WSMsgType, web
 
@@ -24,6 +25,16 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[str, str, int], Awaitable[Streams]]
 """Connects to a port inside a pod, given namespace, name and port. Raises OSError when nobody listens, LookupError when no such
 pod runs."""
+
+
+class ForwardingNodes(Protocol):
+    """Whoever runs the pods."""
+
+    async def dial(self, namespace: str, pod: str, port: int) -> Streams:
+        """As `Dial`."""
+
+    def cut(self) -> None:
+        """Resets every connection."""
 
 
 class PortForwarding:

@@ -17,7 +17,7 @@ from infra.sandbox.cluster.api.controls import Controls
 from infra.sandbox.cluster.api.eks_tokens import EksTokens
 from infra.sandbox.cluster.api.errors import ApiError
 from infra.sandbox.cluster.certificates import Certificates
-from infra.sandbox.cluster.port_forward import PortForwarding
+from infra.sandbox.cluster.port_forward import ForwardingNodes
 from infra.sandbox.cluster.real_control_plane import RealControlPlane
 from infra.sandbox.cluster.relay import Relay
 
@@ -90,9 +90,9 @@ class RealApiServer:
         if self._relay is not None:
             self._relay.cut()
 
-    def forward_ports_by(self, node: PortForwarding) -> None:
-        """A real API server finds the node by its status; what is left is to cut connections there."""
-        self.controls.on_cut_port_forwards = node.cut
+    def forward_ports_by(self, nodes: ForwardingNodes) -> None:
+        """A real API server finds a pod's node by its status; what is left is to cut connections there."""
+        self.controls.on_cut_port_forwards = nodes.cut
 
     async def _forget_history(self) -> None:
         _log.warning("the API server restarts, to forget all history")

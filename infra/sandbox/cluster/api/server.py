@@ -31,7 +31,7 @@ from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.api.scale import Scale
 from infra.sandbox.cluster.api.store import Key, Store
 from infra.sandbox.cluster.api.watch import Watches
-from infra.sandbox.cluster.port_forward import PortForwarding, Streams
+from infra.sandbox.cluster.port_forward import ForwardingNodes, PortForwarding, Streams
 
 VERSION = {
     "major": "1",
@@ -97,9 +97,9 @@ class ApiServer:
         for transport in tuple(self._watching):
             transport.abort()
 
-    def forward_ports_by(self, node: PortForwarding) -> None:
-        """Forwards into the pods of this node."""
-        self.port_forwarding.dial = node.dial
+    def forward_ports_by(self, nodes: ForwardingNodes) -> None:
+        """Forwards into the pods of these nodes."""
+        self.port_forwarding.dial = nodes.dial
 
     async def _forget_history(self) -> None:
         self._store.compact()

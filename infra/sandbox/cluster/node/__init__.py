@@ -1,1 +1,1 @@
-"""One node: binds pods, gives them addresses and runs their containers as processes, as a client of the API."""
+"""Nodes: give the pods that are bound to them addresses and run their containers as processes, as clients of the API."""

@@ -19,12 +19,12 @@ class AddressPool:
         self._network = ipaddress.ip_network(f"{network}.0.0/16")
         if not self._network.is_loopback:
             raise ValueError(f"The pod network {network} is not in 127.0.0.0/8. Choose one such as 127.77.")
-        self._next = 256  # the first 255 are the node's
+        self._next = 256  # the first 255 are the nodes'
         self._taken: set[str] = set()
 
-    @property
-    def node(self) -> str:
-        return str(self._network[1])
+    def node(self, number: int) -> str:
+        """The address of the first node, the second and so on."""
+        return str(self._network[number])
 
     def take(self) -> str:
         """The next free address. Raises RuntimeError when all are taken."""

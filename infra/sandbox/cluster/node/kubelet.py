@@ -1,4 +1,4 @@
-"""The node's agent: registers the node, binds pods to it and keeps a `Pod` running for each."""
+"""The node's agent: registers the node and keeps a `Pod` running for each pod that is bound to it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import asyncio
 import signal
 from typing import Any
 
-from infra.sandbox.cluster.api.resources import NODES, PODS
+from infra.sandbox.cluster.api.resources import NODES
 from infra.sandbox.cluster.api_client import ApiFailureError
-from infra.sandbox.cluster.controllers.reconcile import ReconcileQueue
-from infra.sandbox.cluster.informer import Document, Informer, Name, name_of
+from infra.sandbox.cluster.informer import Document, Informer
 from infra.sandbox.cluster.node.pods import Node, Pod
 from infra.sandbox.cluster.node.streaming import StreamingServer
 from infra.sandbox.cluster.port_forward import PortForwarding, Streams
@@ -18,17 +17,22 @@ from infra.sandbox.cluster.port_forward import PortForwarding, Streams
 class Kubelet:
     def __init__(self, node: Node, pods: Informer) -> None:
         self._node, self._pods = node, pods
-        self.port_forwarding = PortForwarding(self._dial)
+        self.port_forwarding = PortForwarding(self.dial)
         self._streaming = StreamingServer(self.port_forwarding)
         self._running: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
-        self._queue = ReconcileQueue(self._bind)
+        self.is_registered = asyncio.Event()
         pods.on_change(self._pod_changed)
+
+    @property
+    def name(self) -> str:
+        return self._node.name
 
     async def run(self) -> None:
         """Until cancelled; then all containers are killed."""
-        await self._register(await self._streaming.start(self._node.addresses.node, self._node.tls))
+        await self._register(await self._streaming.start(self._node.address, self._node.tls))
+        self.is_registered.set()
         try:
-            await self._queue.run()
+            await asyncio.Event().wait()
         finally:
             await self._streaming.stop()
             tasks = [task for _, task in self._running.values()]
@@ -40,7 +44,8 @@ class Kubelet:
         """Sends a signal to a container's process. Raises LookupError when there is none."""
         self._pod(namespace, pod).signal(container, number)
 
-    async def _dial(self, namespace: str, pod: str, port: int) -> Streams:
+    async def dial(self, namespace: str, pod: str, port: int) -> Streams:
+        """Connects to a port inside a pod. Raises LookupError when it does not run here, OSError when nobody listens there."""
         return await self._pod(namespace, pod).dial(port)
 
     def _pod(self, namespace: str, pod: str) -> Pod:
@@ -57,9 +62,7 @@ class Kubelet:
         if after is None:
             if metadata["uid"] in self._running:
                 self._running[metadata["uid"]][0].vanish()
-        elif not document["spec"].get("nodeName"):
-            self._queue.add(name_of(document))
-        elif document["spec"]["nodeName"] == self._node.name:
+        elif document["spec"].get("nodeName") == self._node.name:
             self._run(document)
 
     def _run(self, document: Document) -> None:
@@ -78,27 +81,16 @@ class Kubelet:
         finally:
             del self._running[pod.uid]
 
-    async def _bind(self, name: Name) -> None:
-        document = self._pods.objects.get(name)
-        if document is None or document["spec"].get("nodeName") or "deletionTimestamp" in document["metadata"]:
-            return
-        target = {"apiVersion": "v1", "kind": "Node", "name": self._node.name}
-        body = {"metadata": {"name": name[1], "uid": document["metadata"]["uid"]}, "target": target}
-        try:
-            await self._node.client.create(PODS, name[0], body, binding_of=name[1])
-        except ApiFailureError as error:
-            if error.status not in (404, 409):  # deleted or bound meanwhile
-                raise
-
     async def _register(self, streaming_port: int) -> None:
-        body: dict[str, Any] = {"metadata": {"name": self._node.name, "labels": {"kubernetes.io/os": "linux"}}}
+        labels = {"kubernetes.io/hostname": self._node.name, "kubernetes.io/os": "linux"}
+        body: dict[str, Any] = {"metadata": {"name": self._node.name, "labels": labels}}
         try:
             await self._node.client.create(NODES, None, body)
         except ApiFailureError as error:
             if error.reason != "AlreadyExists":
                 raise
         status = {
-            "addresses": [{"type": "InternalIP", "address": self._node.addresses.node}],
+            "addresses": [{"type": "InternalIP", "address": self._node.address}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": streaming_port}},
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
         }

@@ -34,10 +34,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Node:
-    """What all pods of the node share. `base_environment` is every container's, before its own variables; `tls` is for the
-    node's own HTTPS port."""
+    """What all pods of the node share. `address` is the node's own, `addresses` are for pods and shared with other nodes.
+    `base_environment` is every container's, before its own variables; `tls` is for the node's own HTTPS port."""
 
     name: str
+    address: str
     client: ApiClient
     addresses: AddressPool
     directory: Path
@@ -54,7 +55,7 @@ class Pod:
         metadata = document["metadata"]
         self._namespace, self._name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self._address = node.addresses.take()
-        self._status = PodStatus(document, node.addresses.told(self._address), node.addresses.node)
+        self._status = PodStatus(document, node.addresses.told(self._address), node.address)
         self._directory = node.directory / "pods" / self.uid
         self._processes: dict[str, ContainerProcess] = {}
         self._status_changed = asyncio.Event()
