@@ -45,6 +45,8 @@ class TableSettings(Value):
     """
 
     taken_at: Instant
+    table_id: str = ""
+    """Which table they were read from: a name is used again, an id never."""
     billing_mode: str = "PROVISIONED"
     capacity: Capacity = Capacity()
     index_capacity: Mapping[str, Capacity] = {}

@@ -46,3 +46,51 @@ PROTECT_SIDE_TABLE_ACTIONS = (
 )
 """`protect`, only on `table/scalar-backup.*` and the backups below it. The data actions are what DynamoDB demands of whoever
 restores, for the target table (developer guide, Using IAM with DynamoDB backup and restore)."""
+
+RESTORE_FORECAST_ACTIONS = (*CHECK_ACTIONS, "dynamodb:DescribeBackup", "dynamodb:ListBackups")
+"""`forecast` and `verify`: on every table of the releases and the backups below them. Only reads."""
+
+RESTORE_ACTIONS = (
+    *sorted(
+        {
+            *RESTORE_FORECAST_ACTIONS,
+            *PROTECT_ACTIONS,
+            *PROTECT_SIDE_TABLE_ACTIONS,
+            "dynamodb:DeleteResourcePolicy",
+            "dynamodb:DisableKinesisStreamingDestination",
+            "dynamodb:EnableKinesisStreamingDestination",
+            "dynamodb:PutResourcePolicy",
+            "dynamodb:RestoreTableFromBackup",
+            "dynamodb:TagResource",
+            "dynamodb:UntagResource",
+            "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateContributorInsights",
+            "dynamodb:UpdateTimeToLive",
+        }
+        - {*_READ_ACCOUNT, "dynamodb:ListBackups"}
+    ),
+)
+"""`restore`, `cut_over` and `discard`: on the live tables of the releases, on `table/scalar-backup.*`, and on the backups and
+indexes below both. The live tables are deleted and made again, so DeleteTable and the data actions, which DynamoDB demands of
+whoever restores, are needed on them too."""
+
+RESTORE_ACCOUNT_ACTIONS = (
+    *sorted(
+        {
+            *_READ_ACCOUNT,
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:PutMetricAlarm",
+            "dynamodb:ListBackups",
+        }
+    ),
+)
+"""What those methods need besides, with resource `*`. The alarms are those that Application Auto Scaling makes for its
+policies. A scaling target with a role of its own needs iam:PassRole on that role."""
+
+RESTORE_STREAM_ACTIONS = ("kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords")
+"""To send a restored table's changes to the Kinesis streams again that its settings name: on these streams."""

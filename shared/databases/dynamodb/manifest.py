@@ -77,6 +77,7 @@ class Manifests:
             unknown["scaling_targets"] = scaling.problem
         return TableSettings(
             taken_at=at,
+            table_id=table.get("TableId", ""),
             billing_mode=table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
             capacity=_capacity(table),
             index_capacity={index["IndexName"]: _capacity(index) for index in indexes},
