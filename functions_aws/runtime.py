@@ -24,15 +24,22 @@ class StepHandler:
     """A Lambda handler for the steps of one privilege class.
 
     The event names its `step`; the rest is the step's request. An error of the product leaves the function under its class
-    name, which is what the state machines match on.
+    name, which is what the state machines match on. `entry` is the step of an event that names none, for a function that
+    people invoke from the console.
     """
 
-    def __init__(self, steps: Mapping[str, Step]) -> None:
-        self._steps = steps
+    def __init__(self, steps: Mapping[str, Step], *, entry: str = "") -> None:
+        self._steps, self._entry = steps, entry
         self._logger = Logger()
         self._metrics = Metrics(namespace="ScalarBackup")
         settings = Settings.from_environment(os.environ)
-        self._rooms: Rooms = AwsRooms(settings.catalog_table, settings.event_bus, settings.region)
+        self._rooms: Rooms = AwsRooms(
+            settings.catalog_table,
+            settings.event_bus,
+            settings.region,
+            restore_machine=settings.restore_machine,
+            safety_quiet_seconds=settings.safety_quiet_seconds,
+        )
         # One loop for the life of the process: gRPC channels belong to a loop, and the pause, capture and resume of one
         # window meet the same warm channels here.
         self._loop = asyncio.new_event_loop()
@@ -41,7 +48,7 @@ class StepHandler:
         self._logger.clear_state()
         try:
             request = mapping(event, "The event")
-            name = text(request, "step")
+            name = text(request, "step", self._entry) if self._entry else text(request, "step")
             self._logger.append_keys(**_log_keys(request, name, context))
             return self._run(name, request)
         except BackupError as error:

@@ -33,7 +33,7 @@ ROOMS = {
 """Which rooms of `shared` each function has. The versions of what they need are those of pyproject.toml."""
 LIBRARIES_OF_EVERY = ("aws-lambda-powertools", "msgspec")
 LIBRARIES_OF_ROOM = {"clusters": ("kubernetes", "websockets"), "scalar": ("grpcio",)}
-PRODUCT_IN_EVERY = ("__init__.py", "model", "steps", "system_clock.py", "wiring.py")
+PRODUCT_IN_EVERY = ("__init__.py", "model", "steps", "system_clock.py", "wiring")
 
 IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer")
 """Lambda's Python brings them. They are resolved together with the rest, so that what both sides use fits both, and then left

@@ -61,7 +61,7 @@ def advance_stop(
             f"Deployment {namespace}/{deployment} was made anew since its stop began.",
             hint="Find out who installs the release at this moment; when that has ended, try again.",
         )
-    replicas = _replicas(found)
+    replicas = replicas_of(found)
     if replicas and previous.asked:
         raise Conflict(
             f"Deployment {namespace}/{deployment} was stopped and is at {replicas} again; {_last_scaled_by(found)}.",
@@ -90,7 +90,7 @@ async def advance_start(
     namespace, deployment = stopped.namespace, stopped.deployment
     found = _existing(api, namespace, deployment)
     progress = previous or StartProgress(namespace=namespace, deployment=deployment, replicas=stopped.replicas_before)
-    replicas = _replicas(found)
+    replicas = replicas_of(found)
     if not replicas and progress.replicas:
         if progress.asked:
             raise Conflict(
@@ -119,7 +119,7 @@ def _existing(api: KubernetesApi, namespace: str, deployment: str) -> Kubernetes
 
 def _noted(namespace: str, found: KubernetesObject) -> StopProgress:
     """What is to be stored before anything is changed."""
-    name, replicas, annotated = found["metadata"]["name"], _replicas(found), _annotated_replicas(found)
+    name, replicas, annotated = found["metadata"]["name"], replicas_of(found), _annotated_replicas(found)
     message = f"Deployment {namespace}/{name} goes from {replicas} to 0 next." if replicas else ""
     notes: tuple[str, ...] = ()
     if not replicas and annotated is not None:
@@ -194,7 +194,7 @@ def _waiting_for_the_end(api: KubernetesApi, found: KubernetesObject, progress: 
             wait_seconds=LOST_POLL_SECONDS if only_lost else POLL_SECONDS,
             message=message,
         )
-    if not all(_is_observed(item) and not _replicas(item) for item in owned) or not _is_observed(found):
+    if not all(_is_observed(item) and not replicas_of(item) for item in owned) or not _is_observed(found):
         message = f"{where} is at 0, but its controller has not taken note of it yet and may still make a pod."
         return replace(progress, done=False, pods_left=(), wait_seconds=SOON_SECONDS, message=message)
     return replace(progress, done=True, pods_left=(), wait_seconds=0.0, message="")
@@ -203,7 +203,7 @@ def _waiting_for_the_end(api: KubernetesApi, found: KubernetesObject, progress: 
 async def _waiting_for_pods(
     api: KubernetesApi, found: KubernetesObject, progress: StartProgress, serving: Serving
 ) -> StartProgress:
-    where, replicas = f"Deployment {progress.namespace}/{progress.deployment}", _replicas(found)
+    where, replicas = f"Deployment {progress.namespace}/{progress.deployment}", replicas_of(found)
     pods = without_ended(api.list("pods", progress.namespace, _selector(found)).items)
     waited_for = pods_not_ready(pods)
     message = ""
@@ -252,7 +252,7 @@ def _scale(api: KubernetesApi, found: KubernetesObject, replicas: int) -> None:
     )
 
 
-def _replicas(document: KubernetesObject) -> int:
+def replicas_of(document: KubernetesObject) -> int:
     """A Deployment that does not say has one; the server fills it in, but zero is left out in places."""
     replicas = document["spec"].get("replicas")
     return 1 if replicas is None else int(replicas)

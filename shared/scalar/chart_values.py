@@ -15,9 +15,8 @@ from shared.scalar.endpoint_edits import Edit, ObjectEdits, RewritePlan
 from shared.scalar.java_properties import entries, rewrite_property
 from shared.scalar.placeholders import split_value
 from shared.scalar.products import SCALARDB_CLUSTER, SCALARDB_SERVER, SCALARDL_AUDITOR, SCALARDL_LEDGER
-from shared.scalar.properties import without_credentials
+from shared.scalar.properties import is_credential, without_credentials
 
-_SECRET_PROPERTY = re.compile(r"(?i)(password|secret|token|username|account_key)[^.]*$")
 _NOT_IN_A_BLOCK = re.compile(r"[^\n\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff]")
 """YAML takes more characters for the end of a line than a properties file does, and allows few control characters."""
 _VARIABLE_VALUES = {
@@ -112,7 +111,7 @@ def _elsewhere(changed: ObjectEdits, edit: Edit) -> str:
 
 
 def _shown(edit: Edit) -> str:
-    is_secret = any(_SECRET_PROPERTY.search(name) for name in edit.properties)
+    is_secret = any(is_credential(name) for name in edit.properties)
     return "<secret>" if is_secret else without_credentials(edit.new.reveal())
 
 
@@ -122,7 +121,7 @@ def _without_secrets(text: str) -> tuple[str, list[str]]:
     for entry in list(entries(text)):
         if not any(isinstance(part, str) and part.strip() for part in split_value(entry.raw)):
             continue  # empty, or a placeholder alone
-        shown = "<secret>" if _SECRET_PROPERTY.search(entry.key) else without_credentials(entry.raw)
+        shown = "<secret>" if is_credential(entry.key) else without_credentials(entry.raw)
         if shown != entry.raw:
             text = rewrite_property(text, entry.key, shown)
             hidden.append(entry.key)

@@ -23,9 +23,14 @@ class ParticipantPods(NamedTuple):
     resource_version: str
 
 
-class _Owner(NamedTuple):
+class Owner(NamedTuple):
+    """What controls pods. `kind` is `NOBODY` for pods on their own."""
+
     kind: str
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip()
 
 
 def find_participant(reader: ClusterReader, release: Release) -> ParticipantPods:
@@ -44,17 +49,22 @@ def find_participant(reader: ClusterReader, release: Release) -> ParticipantPods
             "that is stopped for good does not belong into the plan.",
         )
     _refuse_products(release, pods.items)
-    owners = sorted({_workload_of(reader, pod) for pod in pods.items})
+    owner = workload_of(reader, release, pods.items)
+    deployment = reader.get("deployments", release.namespace, owner.name) if owner.kind == "Deployment" else None
+    ordered = sorted(pods.items, key=lambda pod: str(pod["metadata"]["name"]))
+    return ParticipantPods(deployment, tuple(ordered), pods.resource_version)
+
+
+def workload_of(reader: ClusterReader, release: Release, pods: Iterable[KubernetesObject]) -> Owner:
+    """The one thing that controls a participant's pods. Raises NotReady when there are several."""
+    owners = sorted({_controller_behind(reader, pod) for pod in pods})
     if len(owners) > 1:
-        named = ", ".join(f"{owner.kind} {owner.name}" for owner in owners)
+        named = ", ".join(str(owner) for owner in owners)
         raise NotReady(
             f"{release.key}: {release.selector} matches pods of several workloads: {named}.",
             hint="Give each of them a participant of its own, with labels that only its own pods carry.",
         )
-    (owner,) = owners
-    deployment = reader.get("deployments", release.namespace, owner.name) if owner.kind == "Deployment" else None
-    ordered = sorted(pods.items, key=lambda pod: str(pod["metadata"]["name"]))
-    return ParticipantPods(deployment, tuple(ordered), pods.resource_version)
+    return owners[0]
 
 
 def _refuse_products(release: Release, pods: Iterable[KubernetesObject]) -> None:
@@ -68,14 +78,14 @@ def _refuse_products(release: Release, pods: Iterable[KubernetesObject]) -> None
             )
 
 
-def _workload_of(reader: ClusterReader, pod: KubernetesObject) -> _Owner:
+def _controller_behind(reader: ClusterReader, pod: KubernetesObject) -> Owner:
     """The Deployment behind a ReplicaSet; otherwise whatever controls the pod."""
     owner = controller_of(pod)
     if owner is None:
-        return _Owner(NOBODY, "")
+        return Owner(NOBODY, "")
     if owner["kind"] == "ReplicaSet":
         replica_set = reader.get("replicasets", pod["metadata"]["namespace"], owner["name"])
         above = controller_of(replica_set) if replica_set else None
         if above:
-            return _Owner(above["kind"], above["name"])
-    return _Owner(owner["kind"], owner["name"])
+            return Owner(above["kind"], above["name"])
+    return Owner(owner["kind"], owner["name"])

@@ -16,6 +16,8 @@ TEMPLATE_HASH_LABEL = "pod-template-hash"
 """On the pods of a Deployment."""
 REVISION_LABEL = "controller-revision-hash"
 """The same on the pods of a StatefulSet or DaemonSet."""
+FINISHED_PHASES = ("Succeeded", "Failed")
+"""The pod object is left, an evicted one for example; its containers are not."""
 
 
 def pod_state(pod: KubernetesObject) -> PodState:

@@ -25,6 +25,7 @@ _OLDER_SYSTEM_NAMESPACE = {
 }
 """Storage-specific names that the system namespace had before `scalar.db.system_namespace_name`; where set, they win."""
 
+_CREDENTIAL = re.compile(r"(?i)(password|secret|token|username|account_key)[^.]*$")
 _USER_INFO = re.compile(r"(?<=//)[^/@?;]*@|(?<=:thin:)[^@]*(?=@)")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&;(,][^=&;(,]*(?:password|passwd|pwd|secret|token|accountkey)[^=&;(,]*)=[^&;),]*")
 
@@ -135,6 +136,11 @@ def _mapped(storage: str, mapping: list[tuple[str, str]]) -> tuple[str, ...]:
 
 def _list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def is_credential(name: str) -> bool:
+    """By the name of a property, whether its value is part of a credential."""
+    return _CREDENTIAL.search(name) is not None
 
 
 def without_credentials(contact_point: str) -> str:

@@ -21,15 +21,13 @@ from shared.scalar.clock import Clock
 from shared.scalar.cluster_reader import ClusterReader
 from shared.scalar.mounted_properties import MountedProperties, read_mounted_properties
 from shared.scalar.participants import find_participant
-from shared.scalar.pod_state import deployment_state, pod_state
+from shared.scalar.pod_state import FINISHED_PHASES, deployment_state, pod_state
 from shared.scalar.pod_watch import Follower, ReleasesWatch
 from shared.scalar.products import AUDITED_PROPERTY, Product
 from shared.scalar.properties import storage_of
 from shared.scalar.workload import find_deployment, find_workload, pod_labels
 
 MOST_RELEASES_AT_ONCE = 16
-FINISHED_PHASES = ("Succeeded", "Failed")
-"""The pod object is left, an evicted one for example; its containers are not."""
 
 T = TypeVar("T")
 
