@@ -14,7 +14,7 @@ demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, it
 	$(BIN)/python -m infra.sandbox.demo --control-plane $(CONTROL_PLANE)
 
 test: .venv/.dev  ## every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev  ## style, import layers, SAM template, state machines
 	$(BIN)/ruff check

@@ -1,5 +1,9 @@
-"""One world per test worker: AWS with the product deployed, a cluster, and a bank at work. Each scenario has releases and plans
-of its own in it, and leaves settings and tables as it found them."""
+"""One world per test worker and control plane: AWS with the product deployed, a cluster, and a bank at work. Each scenario has
+releases and plans of its own in it, and leaves settings and tables as it found them.
+
+A scenario runs on the sandbox's own API server, and once more on kube-apiserver and etcd where KUBEBUILDER_ASSETS names them.
+Those in which the cluster plays no part of its own are marked `stand_in_only`, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,32 @@ from collections.abc import Iterator
 import pytest
 
 from infra.sandbox.bank.schema import Opening
+from infra.sandbox.cluster.process import CONTROL_PLANES, STAND_IN
+from infra.sandbox.cluster.real_control_plane import find_assets
 from infra.sandbox.world import Scale, World
 from tests.scenarios.deployment import Deployment
 
 QUICK = {"lag_seconds": 0.5, "restore_seconds": 0.5, "backup_seconds": 0.2, "delete_seconds": 0.1, "update_seconds": 0.1}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    has_its_own = any("control_plane" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
+    if "control_plane" in metafunc.fixturenames and not has_its_own:
+        is_one_enough = find_assets() is None or metafunc.definition.get_closest_marker("stand_in_only")
+        planes = [STAND_IN] if is_one_enough else CONTROL_PLANES
+        metafunc.parametrize("control_plane", planes, indirect=True)
+
+
 @pytest.fixture(scope="package")
-def shared_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def control_plane(request: pytest.FixtureRequest) -> str:
+    plane: str = request.param
+    return plane
+
+
+@pytest.fixture(scope="package")
+def shared_deployment(tmp_path_factory: pytest.TempPathFactory, control_plane: str) -> Iterator[Deployment]:
     scale = Scale(pods=3, workers=2, opening=Opening(accounts=20))
-    with World(scale, tmp_path_factory.mktemp("world")) as world:
+    with World(scale, tmp_path_factory.mktemp("world"), control_plane) as world:
         world.aws.settings(**QUICK)
         yield Deployment(world)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infra.sandbox.world import RELEASE
 from tests.scenarios.deployment import Deployment
+
+pytestmark = pytest.mark.stand_in_only(reason="it is about the command line")
 
 
 def test_an_unknown_plan_is_wrong_input_and_the_known_ones_are_named(deployment: Deployment) -> None:

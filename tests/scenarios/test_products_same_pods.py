@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS
-from infra.sandbox.world import NAMESPACE
+from infra.sandbox.proof import audit_kept_copies
+from infra.sandbox.world import NAMESPACE, RELEASE
 from shared.model.restore_point import PointPhase
-from shared.model.run import Run, RunStatus
-from tests.scenarios.deployment import Deployment, codes, pod_to_break
+from shared.model.run import AttemptStatus, Run, RunStatus
+from tests.scenarios.deployment import Deployment, codes, eventually, pod_to_break
 
 Act = Callable[[Deployment, str], None]
 
@@ -109,3 +110,45 @@ def test_a_write_that_changes_no_process_is_noted_and_only_strict_mode_minds_it(
     assert codes(strict) == ["resource-version"]
     assert strict.attempts[0].cause is not None
     assert "was written to" in strict.attempts[0].cause.message
+
+
+def nodes(deployment: Deployment, release: str) -> dict[str, str]:
+    """Where each pod is, by its uid."""
+    return {pod["metadata"]["uid"]: pod["spec"].get("nodeName", "") for pod in deployment.world.pods_of(release)}
+
+
+def test_a_node_drained_in_the_hold_voids_the_window_and_the_pods_are_backed_up_where_they_moved_to(
+    deployment: Deployment,
+) -> None:
+    """A pod never changes its node: it is deleted on one, and another one is made on the other."""
+    world = deployment.world
+    before = nodes(deployment, RELEASE)
+    drained = min(before.values())
+    moving = [pod["metadata"]["name"] for pod in world.pods_of(RELEASE) if pod["spec"]["nodeName"] == drained]
+    execution = deployment.start(deployment.apply("drained", RELEASE, kept_copy=True))
+    deployment.await_pause(RELEASE)
+    try:
+        world.kube.drain(drained, f"app.kubernetes.io/instance={RELEASE}")
+        run = deployment.run_of(deployment.finish(execution))
+        after = eventually(lambda: _at_rest(deployment, len(before)), "as many pods as before are there again")
+    finally:
+        world.kube.uncordon(drained)
+
+    first, *_, last = codes(run)
+    assert first in ("pod-deleting", "pod-removed", "pod-added")
+    assert run.attempts[0].status is AttemptStatus.INVALID
+    assert run.attempts[0].cause is not None
+    assert any(name in run.attempts[0].cause.message for name in moving), run.attempts[0].cause.message
+    assert (run.status, last) == (RunStatus.SUCCEEDED, "")
+    assert drained not in after.values()
+    assert before.keys() & after.keys() == {uid for uid, node in before.items() if node != drained}
+    assert deployment.paused_pods(RELEASE) == []
+    point = deployment.catalog.point(run.plan, run.id)
+    audit = audit_kept_copies(world.aws.client("dynamodb"), point, world.scale.opening, "drained")
+    assert audit.is_consistent, audit.explain()
+
+
+def _at_rest(deployment: Deployment, count: int) -> dict[str, str] | None:
+    """The pods' nodes as soon as there are `count` pods, all of them on one."""
+    found = nodes(deployment, RELEASE)
+    return found if len(found) == count and all(found.values()) else None

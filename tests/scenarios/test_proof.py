@@ -16,6 +16,8 @@ from shared.model.restore_point import RestorePoint
 from shared.model.run import RunStatus
 from tests.scenarios.deployment import Deployment
 
+pytestmark = pytest.mark.stand_in_only(reason="it is about DynamoDB's clock and history")
+
 SECOND = timedelta(seconds=1)
 RUN_UP_SECONDS = 3.0
 """A clock that is set forward leaves seconds without transfers, when everything is consistent; the run begins after them."""

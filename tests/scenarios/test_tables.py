@@ -15,6 +15,8 @@ from shared.model.protection import ItemPhase
 from shared.model.run import RunStatus
 from tests.scenarios.deployment import Deployment, eventually
 
+pytestmark = pytest.mark.stand_in_only(reason="it is about DynamoDB's tables")
+
 UNPROTECTED = "bank.wallets"
 EARLY, LATE = "bank.vouchers", "bank.coupons"
 

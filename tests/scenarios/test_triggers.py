@@ -17,6 +17,8 @@ from shared.cli.engine import Execution
 from shared.model.run import Run, RunStatus
 from tests.scenarios.deployment import Deployment, eventually
 
+pytestmark = pytest.mark.stand_in_only(reason="it is about the scheduler and the event bus")
+
 EVENT_PLAN = "asked-by-event"
 SECOND = timedelta(seconds=1)
 

@@ -1,0 +1,34 @@
+"""How the tests are shared out between the workers of `make test`: whole files, scenarios first."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+SCENARIOS = "tests/scenarios/"
+_ON_REAL = re.compile(r"[\[-]real[\]-]")
+
+
+class FilesAndControlPlanes(LoadFileScheduling):
+    """A scenario file is shared out twice, once for each control plane: a world runs on one of them, and is slow to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return f"{file} on the real control plane" if _is_on_real(nodeid) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndControlPlanes | None:
+    return FilesAndControlPlanes(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scenarios take longest, so they begin. Those of one control plane stand together: a worker starts few worlds."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(SCENARIOS), not _is_on_real(item.nodeid)))
+
+
+def _is_on_real(nodeid: str) -> bool:
+    return nodeid.startswith(SCENARIOS) and bool(_ON_REAL.search(nodeid))
