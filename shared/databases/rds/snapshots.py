@@ -1,5 +1,5 @@
-"""The snapshots that the plan's `snapshot: true` asks for inside the pause window: begun, proven, kept, and removed when the run
-that asked for them has failed. The same for DB instances and for DB clusters."""
+"""The snapshots that the plan's `snapshot: true` asks for inside the pause window: begun, proven, kept, and removed when the
+run that asked for them has failed. The same for DB instances and for DB clusters."""
 
 from __future__ import annotations
 
