@@ -13,18 +13,24 @@ from importlib.metadata import version
 from moto.awslambda.models import LambdaFunction, LambdaVersion
 from moto.cloudformation import parsing as cloudformation_parsing
 from moto.core.common_models import CloudFormationModel
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
+from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
 from moto.events.models import EventBus, Rule, events_backends
+from moto.rds.models import RDSBackend, rds_backends
+from moto.rds.responses import RDSResponse
 from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, scheduler_backends
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 from moto.stepfunctions.responses import StepFunctionResponse
 
 __all__ = [
+    "ActionResult",
     "CloudFormationModel",
     "DynamoDBBackend",
     "DynamoHandler",
@@ -34,16 +40,21 @@ __all__ = [
     "EventBus",
     "LambdaFunction",
     "LambdaVersion",
+    "RDSBackend",
+    "RDSResponse",
     "Rule",
     "Schedule",
+    "ServiceException",
     "StateMachine",
     "StepFunctionResponse",
     "StepFunctionsParserBackend",
     "Table",
     "cloudformation_parsing",
     "dynamodb_backends",
+    "ec2_backends",
     "eks_backends",
     "events_backends",
+    "rds_backends",
     "scheduler_backends",
     "stepfunctions_parser_backends",
     "verify",
@@ -74,6 +85,9 @@ _EXPECTED = {
     "moto.dynamodb.models.table:Table.create_from_cloudformation_json": None,
     "moto.dynamodb.responses:DynamoHandler.call_action": ["self"],
     "moto.events.models:Rule.send_to_targets": ["self", "original_event", "transform_input"],
+    "moto.rds.models:RDSBackend.__init__": ["self", "region_name", "account_id"],
+    "moto.rds.responses:RDSResponse.call_action": ["self"],
+    "moto.rds.responses:RDSResponse.serialized": ["self", "action_result"],
     "moto.scheduler.models:EventBridgeSchedulerBackend.create_schedule": None,
     "moto.stepfunctions.parser.models:StepFunctionsParserBackend.start_execution": None,
     "moto.stepfunctions.parser.models:StepFunctionsParserBackend._validate_definition": ["definition"],

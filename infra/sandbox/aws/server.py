@@ -26,6 +26,7 @@ from infra.sandbox.aws import (
     dynamodb,
     function_configuration,
     moto_names,
+    rds,
     resource_types,
     rules,
     scheduler,
@@ -36,6 +37,7 @@ from infra.sandbox.aws.admin import Admin
 from infra.sandbox.aws.faults import Faults
 from infra.sandbox.aws.functions import Functions
 from infra.sandbox.aws.invoke_api import InvokeApi
+from infra.sandbox.aws.rds.sql_api import SqlApi
 from infra.sandbox.aws.settings import Settings
 from infra.sandbox.aws.targets import Targets
 
@@ -58,6 +60,7 @@ class Server:
         self._functions = Functions(self.url, region, str(code_dir), self._settings, self._clients)
         self._targets = targets = Targets(self._clients, self._settings)
         dynamodb.install(self._settings)
+        rds.install(self._settings)
         function_configuration.install()
         step_functions.install(self._clients)
         cloudformation.install()
@@ -91,7 +94,7 @@ class Server:
     def _stack(self) -> wire.Wsgi:
         moto = DomainDispatcherApplication(create_backend_app)
         self._faults = Faults(InvokeApi(moto, self._functions, self._find_function))
-        return Admin(
+        admin = Admin(
             self._faults,
             account=ACCOUNT,
             region=self._region,
@@ -102,6 +105,7 @@ class Server:
             clients=self._clients,
             reset=self.reset,
         )
+        return SqlApi(admin, ACCOUNT)
 
     def _find_function(self, name: str) -> tuple[dict[str, Any], int | None] | None:
         try:

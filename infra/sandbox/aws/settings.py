@@ -33,6 +33,30 @@ class Settings:
     """DynamoDB: restores of any kind that may run at once in the account."""
     enforce_rate_limits: bool = False
     """DynamoDB: throttle the backup operations at the rates that their API pages state."""
+    rds_lag_seconds: float = 3.0
+    """RDS: LatestRestorableTime behind now. AWS: typically up to 300."""
+    rds_create_seconds: float = 0.5
+    """RDS: a new instance or cluster stays creating this long."""
+    rds_backup_seconds: float = 0.2
+    """RDS: the first automated backup; before it has ended nothing can be restored."""
+    rds_restore_seconds: float = 1.5
+    """RDS: a restored instance or cluster stays creating this long. AWS: many minutes, by size."""
+    rds_modify_seconds: float = 0.2
+    """RDS: modifying, rebooting, stopping, starting and failing over take this long each."""
+    rds_snapshot_seconds: float = 0.5
+    """RDS: a manual snapshot stays creating this long."""
+    rds_snapshot_skew_seconds: float = 0.3
+    """RDS: the moment that a snapshot holds lies up to this far after the request."""
+    rds_delete_seconds: float = 0.3
+    """RDS: an instance or cluster stays deleting, its name taken, this long."""
+    rename_seconds: float = 0.5
+    """RDS: a renamed instance or cluster is not available this long. AWS: about 600 for an instance, 120 for a cluster."""
+    name_free_seconds: float = 0.3
+    """RDS: a name given up in a rename is still taken this long after the call."""
+    rds_max_instances: int = 40
+    """RDS: instances that the account may have, members of clusters included. 40 is AWS's own default."""
+    rds_max_clusters: int = 40
+    """RDS: clusters that the account may have. 40 is AWS's own default."""
     lambda_retry_seconds: float = 0.3
     """Lambda: wait before the first retry of an asynchronous invocation, twice that before the second. AWS: 60."""
     target_retry_seconds: float = 0.2

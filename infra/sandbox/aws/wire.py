@@ -19,7 +19,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_STATUS_TEXT = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
+_STATUS_TEXT = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 # Services whose signing name is not the name of their boto3 client.
 _CLIENT_OF_SIGNING_NAME = {"states": "stepfunctions", "monitoring": "cloudwatch", "email": "ses"}
@@ -66,6 +66,14 @@ def operation_of(environ: Environ, service: str) -> str | None:
         if http["method"] == method and _path_pattern(http["requestUri"]).fullmatch(path):
             return str(name)
     return None
+
+
+def parameters_of(service: str, operation: str) -> frozenset[str]:
+    """The names of an operation's parameters in the API model."""
+    model = _model(service)
+    assert model is not None
+    shape = model.operation_model(operation).input_shape
+    return frozenset() if shape is None else frozenset(shape.members)
 
 
 def error(service: str, code: str, message: str, status: int | None) -> tuple[int, list[tuple[str, str]], bytes]:

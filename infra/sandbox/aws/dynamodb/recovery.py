@@ -8,9 +8,9 @@ from hashlib import sha256
 from typing import Any
 
 from infra.sandbox.aws.dynamodb import backups, tables
-from infra.sandbox.aws.journal import Journal, Key
 from infra.sandbox.aws.dynamodb.life import Clock, Life
 from infra.sandbox.aws.dynamodb.refusals import Refusal, table_missing, validation
+from infra.sandbox.aws.journal import Journal, Key
 from infra.sandbox.aws.moto_names import DynamoHandler, DynamoResult, Table
 from infra.sandbox.aws.settings import Settings
 
