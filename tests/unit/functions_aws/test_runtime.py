@@ -81,6 +81,16 @@ def test_an_event_that_is_no_request_is_refused_in_words(event: Any, words: str)
         handler(event, CONTEXT)
 
 
+def test_an_event_without_a_step_goes_to_the_entry_where_there_is_one() -> None:
+    made = StepHandler({"pause": pause}, entry="pause")
+    try:
+        assert made({"action": "pause", "plan": "p"}, CONTEXT) == {"paused": True}
+        with pytest.raises(InvalidRequest, match="no step 'erase'"):
+            made({"step": "erase"}, CONTEXT)
+    finally:
+        made.close()
+
+
 def test_keys_of_an_earlier_invocation_do_not_leak_into_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     with a_handler() as handler:
         handler({"step": "pause", "run": "run-7", "plan": "orders-prod"}, CONTEXT)
