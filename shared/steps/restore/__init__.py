@@ -14,3 +14,31 @@ A step inside the machine is given `run`, `plan` and `token` (the one that `rest
 also `database` (its key). Steps that are repeated until `done` answer `done`, `wait_seconds` (a whole number) and `message`.
 What is kept about a restore, and under which names, is in `record`.
 """
+
+from __future__ import annotations
+
+from shared.steps.restore.applications import restore_lead, restore_start, restore_stop
+from shared.steps.restore.begin import restore_begin
+from shared.steps.restore.check import restore_check
+from shared.steps.restore.clean_up import restore_clean_up
+from shared.steps.restore.conclude import restore_conclude
+from shared.steps.restore.databases import restore_cut_over, restore_prepare, restore_verify
+from shared.steps.restore.publish import restore_publish
+from shared.steps.restore.request import restore_request
+from shared.steps.restore.status import restore_status
+
+__all__ = [
+    "restore_begin",
+    "restore_check",
+    "restore_clean_up",
+    "restore_conclude",
+    "restore_cut_over",
+    "restore_lead",
+    "restore_prepare",
+    "restore_publish",
+    "restore_request",
+    "restore_start",
+    "restore_status",
+    "restore_stop",
+    "restore_verify",
+]

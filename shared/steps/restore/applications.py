@@ -1,0 +1,187 @@
+"""The releases of a restore: stopped before anything is replaced, led to another endpoint where there is one, started again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from shared.model.endpoint_change import EndpointChange
+from shared.model.errors import Conflict, NotReady
+from shared.model.naming import listed
+from shared.model.plan import Release
+from shared.model.records import replace
+from shared.model.restore import EndpointMove, RestorePhase, RestoreStage
+from shared.model.stop_start import StartProgress, StopProgress
+from shared.steps import evidence
+from shared.steps.ports import Rooms
+from shared.steps.request import Answer, Request
+from shared.steps.restore.fence import Restoring, hold, waiting
+
+BEFORE_CUT_OVER = "cut-over"
+"""The word in `before` for the second look at the pods."""
+TRIES = 5
+RETRY_SECONDS = 2.0
+Progress = TypeVar("Progress", StopProgress, StartProgress)
+_PREPARED = (RestoreStage.PREPARED, RestoreStage.CUTTING_OVER, RestoreStage.DONE)
+
+
+async def restore_stop(request: Request, rooms: Rooms) -> Answer:
+    """Stops every release, one small advance per call. The numbers of replicas are stored before anything is stopped.
+
+    `before` is `restore`, or `cut-over` for the second look: are the pods still gone, now that live data is about to be
+    replaced? With that the restore enters its second half.
+
+    Raises:
+        Conflict: somebody else has scaled a release up again; the message says who, as far as the cluster knows.
+    """
+    restoring = hold(request, rooms)
+    if restoring.is_past(RestorePhase.CUTTING_OVER):
+        return waiting(True, 0, "")
+    restoring.enter(RestorePhase.STOPPING, "restore_stop")
+    releases, known = restoring.scope.plan.releases, dict(restoring.record.stopped)
+
+    async def stop(release: Release) -> StopProgress:
+        return await asyncio.to_thread(rooms.applications.stop, release, known.get(release.key))
+
+    reached, errors = await _all(releases, stop)
+    known |= reached
+    restoring.save(stopped=known)
+    if errors:
+        raise errors[0]
+    if len(reached) < len(releases) or not all(item.done for item in reached.values()):
+        return _still(list(reached.values()))
+    if request.get("before") != BEFORE_CUT_OVER:
+        stopped_at = restoring.record.stopped_at or rooms.clock.now()
+        restoring.enter(RestorePhase.RESTORING, "restore_stop", stopped_at=stopped_at)
+        return waiting(True, 0, "")
+    if unprepared := _in_other_stages(restoring, _PREPARED):
+        raise NotReady(f"{listed(unprepared)} is not prepared, so no database is cut over.")
+    restoring.enter(RestorePhase.CUTTING_OVER, "restore_stop")
+    return waiting(True, 0, "")
+
+
+async def restore_lead(request: Request, rooms: Rooms) -> Answer:
+    """Leads the properties of the releases to the endpoints that have changed. Nothing to do where the names were swapped.
+
+    Raises:
+        NotReady: a database is not cut over; the message names which are and which are not. Or an endpoint is in a place that
+            cannot be rewritten.
+    """
+    restoring = hold(request, rooms)
+    if restoring.is_past(RestorePhase.LEADING):
+        return waiting(True, 0, "")
+    _require_all_cut_over(restoring)
+    restoring.enter(RestorePhase.LEADING, "restore_lead")
+    reached = [item.restored for item in restoring.progress().values() if item and item.restored]
+    moves = [move for item in reached for move in item.endpoints]
+    releases = [item for item in restoring.scope.plan.releases if not item.is_participant] if moves else []
+    for release in releases:
+        if release.key not in restoring.record.led:
+            await _lead(restoring, release, moves, rooms)
+    restoring.enter(RestorePhase.STARTING, "restore_lead")
+    return waiting(True, 0, "")
+
+
+async def restore_start(request: Request, rooms: Rooms) -> Answer:
+    """Starts every release that was stopped, one small advance per call; on the way forward and on the way back.
+
+    Raises:
+        Conflict: somebody else has scaled a release down again.
+    """
+    restoring = hold(request, rooms, back=True)
+    is_back = restoring.record.phase is RestorePhase.LEADING_BACK
+    if not is_back and restoring.is_past(RestorePhase.STARTING):
+        return waiting(True, 0, "")
+    if not is_back:
+        _require_all_cut_over(restoring)
+        restoring.enter(RestorePhase.STARTING, "restore_start")
+    stopped, known = restoring.record.stopped, dict(restoring.record.started)
+    waited_for = [
+        item
+        for item in restoring.scope.plan.releases
+        if item.key in stopped and not (item.key in known and known[item.key].done)
+    ]
+
+    async def start(release: Release) -> StartProgress:
+        return await rooms.applications.start(release, stopped[release.key], known.get(release.key))
+
+    reached, errors = await _all(waited_for, start)
+    known |= reached
+    restoring.save(started=known)
+    if errors:
+        raise errors[0]
+    if not all(item.done for item in reached.values()):
+        return _still(list(reached.values()))
+    return waiting(True, 0, "")
+
+
+async def _all(
+    releases: Sequence[Release], advance: Callable[[Release], Awaitable[Progress]]
+) -> tuple[dict[str, Progress], list[Exception]]:
+    """Every release advances, whatever becomes of the others; what was reached is not lost with an error beside it."""
+    results = await asyncio.gather(*(advance(release) for release in releases), return_exceptions=True)
+    reached, errors = {}, []
+    for release, result in zip(releases, results, strict=True):
+        if isinstance(result, Exception):
+            errors.append(result)
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            reached[release.key] = result
+    return reached, errors
+
+
+def _still(reached: Sequence[StopProgress] | Sequence[StartProgress]) -> Answer:
+    left = [item for item in reached if not item.done]
+    return waiting(False, min(item.wait_seconds for item in left), listed([item.message for item in left], " "))
+
+
+def _in_other_stages(restoring: Restoring, stages: Sequence[RestoreStage]) -> list[str]:
+    reached = restoring.progress()
+    return [key for key, item in reached.items() if not (item and item.restored and item.restored.stage in stages)]
+
+
+def _require_all_cut_over(restoring: Restoring) -> None:
+    missing = _in_other_stages(restoring, (RestoreStage.DONE,))
+    if not missing:
+        return
+    reached = restoring.progress()
+    done = [key for key in reached if key not in missing]
+    why = [_why(key, item.problem.message if (item := reached[key]) and item.problem else "") for key in missing]
+    so_far = f" Cut over: {listed(done)}." if done else " No database is cut over."
+    raise NotReady(f"Not cut over: {listed(why, '; ')}.{so_far}", hint="Mend what is named, then continue, or undo.")
+
+
+def _why(key: str, problem: str) -> str:
+    return f"{key} ({problem or 'its execution ended before it could say why'})"
+
+
+async def _lead(restoring: Restoring, release: Release, moves: Sequence[EndpointMove], rooms: Rooms) -> None:
+    changes, values = await _lead_patiently(release, moves, rooms)
+    _remember(restoring, changes, rooms)
+    values_changes = dict(restoring.record.values_changes) | ({release.key: values} if values else {})
+    restoring.save(led=(*restoring.record.led, release.key), values_changes=values_changes)
+
+
+async def _lead_patiently(
+    release: Release, moves: Sequence[EndpointMove], rooms: Rooms
+) -> tuple[tuple[EndpointChange, ...], str]:
+    """A write that met another one is made again on what that one has left."""
+    for _ in range(TRIES - 1):
+        try:
+            return await asyncio.to_thread(rooms.endpoints.lead, release, moves)
+        except Conflict:
+            await rooms.clock.sleep(RETRY_SECONDS)
+    return await asyncio.to_thread(rooms.endpoints.lead, release, moves)
+
+
+def _remember(restoring: Restoring, changes: Sequence[EndpointChange], rooms: Rooms) -> None:
+    """For the check that finds an endpoint led back by a `helm upgrade` with the old values. A repeated call adds nothing."""
+    run, plan, now = restoring.run.id, restoring.run.plan, rooms.clock.now()
+    known = evidence.endpoint_changes(rooms.catalog, plan)
+    mine = {(item.release, item.storage) for item in known if item.run == run}
+    new = [replace(item, run=run, changed_at=now) for item in changes if (item.release, item.storage) not in mine]
+    if new:
+        restoring.renew()
+        evidence.save(rooms.catalog, plan, evidence.ENDPOINT_CHANGES, (*known, *new))

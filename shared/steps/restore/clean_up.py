@@ -1,0 +1,96 @@
+"""What restores have kept for an undo, or left beside the live databases, is deleted when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from shared.model.errors import BackupError, UnknownRun
+from shared.model.plan import Database
+from shared.model.records import replace
+from shared.model.restore import RestorePhase, RestoreRecord, RestoreStage
+from shared.model.run import Run, RunStatus
+from shared.steps import evidence
+from shared.steps.ports import Catalog, Rooms
+from shared.steps.request import Answer, Request
+from shared.steps.restore.plan import order_for
+from shared.steps.restore.record import (
+    RECORD,
+    DatabaseProgress,
+    RestoreScope,
+    load_progress,
+    load_record,
+    load_scope,
+    progress_document,
+    restores_of,
+)
+
+DISCARD = "discard"
+GRACE = timedelta(minutes=30)
+"""An undo that began in the last moment has its record by then, and a step that was cut off has ended."""
+
+
+async def restore_clean_up(request: Request, rooms: Rooms) -> Answer:
+    """Advances every restore whose copies are due by one small step. Call it now and then, for ever.
+
+    Answer: `discarded`, the runs whose copies are all gone; `waiting`, those that need further calls; `problems`, by run and
+    database. A problem of one keeps no other from going on.
+    """
+    discarded: list[str] = []
+    waiting: list[str] = []
+    problems: dict[str, str] = {}
+    for plan in rooms.catalog.plans():
+        for run, record in _due(rooms.catalog, plan.plan.name, rooms.clock.now()):
+            scope = load_scope(rooms.catalog, run.id)
+            found = await _discard(run, scope, rooms) if scope else {}
+            problems |= {f"{run.id} {key}": problem for key, problem in found.items() if problem}
+            if any(problem is not None for problem in found.values()):
+                waiting.append(run.id)
+                continue
+            evidence.save(rooms.catalog, run.id, RECORD, replace(record, discarded=True))
+            discarded.append(run.id)
+    return {"discarded": discarded, "waiting": waiting, "problems": problems}
+
+
+def _due(catalog: Catalog, plan: str, now: datetime) -> list[tuple[Run, RestoreRecord]]:
+    found = []
+    for run_id in restores_of(catalog, plan):
+        try:
+            run, record = catalog.run(run_id), load_record(catalog, run_id)
+        except UnknownRun:
+            continue
+        if record is not None:
+            found.append((run, record))
+    in_use = {record.plan.undo_of for run, record in found if run.status in (RunStatus.RUNNING, RunStatus.HALTED)}
+    return [(run, record) for run, record in found if run.id not in in_use and _is_due(run, record, now)]
+
+
+def _is_due(run: Run, record: RestoreRecord, now: datetime) -> bool:
+    """Never of a restore that runs or is halted. One that came to nothing has side copies only, which nobody waits for."""
+    if record.discarded or run.status in (RunStatus.RUNNING, RunStatus.HALTED) or run.ended_at is None:
+        return False
+    if record.phase is RestorePhase.LED_BACK:
+        return run.ended_at + GRACE <= now
+    kept_until = record.kept_until or run.ended_at + timedelta(seconds=record.plan.request.keep_old_seconds)
+    return kept_until + GRACE <= now
+
+
+async def _discard(run: Run, scope: RestoreScope, rooms: Rooms) -> dict[str, str | None]:
+    """By database: None when nothing is left, empty while it goes on, else what keeps it."""
+    found = await asyncio.gather(*(_discard_one(run, item, scope, rooms) for item in scope.plan.databases))
+    return {item.key: result for item, result in zip(scope.plan.databases, found, strict=True)}
+
+
+async def _discard_one(run: Run, database: Database, scope: RestoreScope, rooms: Rooms) -> str | None:
+    known = load_progress(rooms.catalog, run.id, database.key)
+    if known is None or known.restored is None or known.restored.stage is RestoreStage.DISCARDED:
+        return None
+    order = order_for(database, scope, run.id, rooms.catalog)
+    try:
+        reached = await asyncio.to_thread(rooms.database(database).discard, order, known.restored)
+    except BackupError as error:
+        return f"{error.message} {error.hint}".strip()
+    began = known.half_began_at if known.half == DISCARD else rooms.clock.now()
+    progress = DatabaseProgress(database=database.key, half=DISCARD, half_began_at=began, restored=reached)
+    evidence.save(rooms.catalog, run.id, progress_document(database.key), progress)
+    return None if reached.done else ""

@@ -1,0 +1,125 @@
+"""Restores that did not come to an end: what they forbid to others, what becomes of one whose execution has died, and who may
+go on with one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from shared.model.errors import InvalidRequest, NotReady, UnknownRun
+from shared.model.records import replace
+from shared.model.restore import RestorePhase, RestoreRecord, Target
+from shared.model.run import Cause, Run, RunStatus
+from shared.steps import evidence
+from shared.steps.ports import Catalog, Rooms
+from shared.steps.restore.record import RECORD, all_progress, load_record, load_scope, restores_of
+
+PROBE_SECONDS = 60
+_UNTOUCHED = (RestorePhase.BEGUN, RestorePhase.LED_BACK)
+
+
+def has_touched_live(catalog: Catalog, run: str) -> bool:
+    """Whether anything live of any database was changed, or is about to be: that is stored before the first change."""
+    scope = load_scope(catalog, run)
+    reached = all_progress(catalog, run, scope).values() if scope else ()
+    return any(item is not None and item.restored is not None and item.restored.changed_live for item in reached)
+
+
+def needs_nobody(record: RestoreRecord | None) -> bool:
+    """A restore that can simply end: neither pods nor live data were touched."""
+    return record is None or record.phase in _UNTOUCHED or record.plan.request.target is Target.SIDE_BY_SIDE
+
+
+def refuse_beside_unfinished(run: Run, rooms: Rooms, undo_of: str = "") -> None:
+    """For whoever holds the plan: no other restore of it may be half way. One whose execution has died is settled first.
+
+    Raises:
+        NotReady: one is halted, other than the one that `undo_of` takes back (and what that one takes back).
+    """
+    catalog, now = rooms.catalog, rooms.clock.now()
+    taken_back = _chain(undo_of, catalog)
+    for other in _restores(catalog, run.plan):
+        if other.id == run.id:
+            continue
+        settled = settle_deserted(other, rooms, now) if other.status is RunStatus.RUNNING and other.token else other
+        if settled.status is RunStatus.HALTED and settled.id not in taken_back:
+            raise NotReady(
+                f"Restore {settled.id} of plan {settled.plan} is halted half way, so its databases may be at different "
+                "points in time.",
+                hint=f"First continue it or take it back: {ways_on(settled, catalog)}",
+            )
+
+
+def settle_deserted(run: Run, rooms: Rooms, now: datetime, cause: Cause | None = None) -> Run:
+    """A restore whose execution ended without a word: interrupted when it had touched nothing, else halted."""
+    catalog, record = rooms.catalog, load_record(rooms.catalog, run.id)
+    cause = cause or Cause(
+        code="Interrupted",
+        message=f"The execution ended during {run.step or 'its start'} without a word, and its lease ran out.",
+        hint="Look at the execution in the console: it was stopped, timed out, or its engine failed.",
+    )
+    if needs_nobody(record):
+        if record is not None:
+            evidence.save(catalog, run.id, RECORD, replace(record, phase=RestorePhase.LED_BACK))
+        return catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
+    return catalog.save_run(replace(run, status=RunStatus.HALTED, ended_at=now, cause=cause))
+
+
+def ways_on(run: Run, catalog: Catalog) -> str:
+    """The payloads that go on with a halted restore, as a person can paste them."""
+    record = load_record(catalog, run.id)
+    back = "undo" if has_touched_live(catalog, run.id) else "abandon"
+    if record is not None and record.phase is RestorePhase.LEADING_BACK:
+        return f"{payload('continue', run.id)} goes on starting the releases on the old data."
+    does = "takes back what was restored" if back == "undo" else "starts the releases again on the old data"
+    return f"{payload('continue', run.id)} goes on; {payload(back, run.id)} {does}."
+
+
+def payload(action: str, run: str) -> str:
+    return f'{{"action": "{action}", "run": "{run}"}}'
+
+
+def require_continuable(run: Run, action: str, catalog: Catalog) -> None:
+    """Raises InvalidRequest when `run` cannot be continued or abandoned; the message says why, and what can be done."""
+    if run.status not in (RunStatus.HALTED, RunStatus.RUNNING):
+        hint = "Ask for a new restore." if run.status is not RunStatus.SUCCEEDED else "To take it back, undo it."
+        raise InvalidRequest(f"Run {run.id} is {run.status.value}: there is nothing to {action}.", hint=hint)
+    if action == "abandon" and has_touched_live(catalog, run.id):
+        raise InvalidRequest(
+            f"Run {run.id} has begun to replace live data, so it cannot be abandoned.",
+            hint=f"Take it back with {payload('undo', run.id)}, or go on with {payload('continue', run.id)}.",
+        )
+
+
+def require_no_holder(run: Run, prober: str, rooms: Rooms) -> int:
+    """Shows that nobody holds the plan, the run's own last execution included, whose functions may be working still.
+
+    `prober` names who asks. Answers with the token that this took, which fences all of an earlier one.
+
+    Raises:
+        LeaseHeld: somebody does; the message says until when.
+    """
+    now = rooms.clock.now()
+    lease = rooms.catalog.acquire_lease(run.plan, prober, now + timedelta(seconds=PROBE_SECONDS), now)
+    rooms.catalog.release_lease(run.plan, prober, lease.token)
+    return lease.token
+
+
+def _chain(run: str, catalog: Catalog) -> frozenset[str]:
+    """The restore that is taken back, and what it takes back itself if it is an undo, and so on."""
+    found: set[str] = set()
+    while run and run not in found:
+        found.add(run)
+        record = load_record(catalog, run)
+        run = record.plan.undo_of if record else ""
+    return frozenset(found)
+
+
+def _restores(catalog: Catalog, plan: str) -> list[Run]:
+    """The list may name one whose record was never made: its execution died in between."""
+    runs = []
+    for run in restores_of(catalog, plan):
+        try:
+            runs.append(catalog.run(run))
+        except UnknownRun:
+            continue
+    return runs
