@@ -32,7 +32,8 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
     """Its execution ended without a word and its lease ran out; found by the watchdog or by the next run."""
     HALTED = "halted"
-    """A restore that stopped after its cut-over began: it neither ended nor failed, and waits for `continue` or `undo`."""
+    """A restore that stopped half way, with its releases stopped or live data replaced: it neither ended nor failed, and waits
+    for a person to `continue`, `abandon` or `undo` it."""
 
 
 class RunKind(StrEnum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from shared.model.errors import FencedOff, InvalidRequest
+from shared.model.errors import BackupError, FencedOff, InvalidRequest
 from shared.model.records import replace
-from shared.model.run import Attempt, AttemptStatus, Cause, Run, RunStatus
+from shared.model.run import Attempt, AttemptStatus, Cause, Run, RunKind, RunStatus
 from shared.model.times import iso
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
 from shared.steps.request import Answer, Request, number, text
+from shared.steps.restore.unfinished import refuse_beside_unfinished
 
 LONGEST_CHECK = timedelta(hours=1)
 """How long a run may be at its checks, with the engine's time-outs and retries."""
@@ -25,6 +26,7 @@ async def begin(request: Request, rooms: Rooms) -> Answer:
 
     Raises:
         LeaseHeld: another run of the plan is at work.
+        NotReady: a restore of the plan is halted half way: its databases may be at different points in time.
         FencedOff: this run had the lease once and lost it, or its record was ended by somebody else.
     """
     catalog, now = rooms.catalog, rooms.clock.now()
@@ -38,6 +40,11 @@ async def begin(request: Request, rooms: Rooms) -> Answer:
     # A whole second: the Wait state of Step Functions takes no more of a time stamp for granted.
     resume_by = (now + timedelta(seconds=plan.pause.max_pause_seconds)).replace(microsecond=0)
     lease = catalog.acquire_lease(run.plan, run.id, resume_by + LEASE_SLACK, now)
+    try:
+        refuse_beside_unfinished(run, rooms)
+    except BackupError:
+        catalog.release_lease(run.plan, run.id, lease.token)
+        raise
     _close_deserted_runs(catalog, run, now)
     if run.pause is None:
         raise InvalidRequest(f"Run {run.id} was never checked.", hint="The step check comes before begin.")
@@ -60,9 +67,11 @@ def _attempt(run: Run, attempt_number: int, resume_by: datetime, now: datetime) 
 
 
 def _close_deserted_runs(catalog: Catalog, current: Run, now: datetime) -> None:
-    """Whoever holds the lease knows that every other run of this plan that ever held it was left behind by a dead execution."""
+    """Whoever holds the lease knows that every other run of this plan that ever held it was left behind by a dead execution.
+    A restore among them is settled by `refuse_beside_unfinished`: it may be half way."""
     for run in catalog.runs(current.plan, limit=10):
-        if run.status is RunStatus.RUNNING and run.id != current.id and _is_deserted(run, now):
+        is_other_backup = run.kind is RunKind.BACKUP and run.id != current.id
+        if run.status is RunStatus.RUNNING and is_other_backup and _is_deserted(run, now):
             catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=_deserted(run)))
 
 

@@ -13,6 +13,7 @@ from shared.model.journal import PauseJournal
 from shared.model.naming import listed
 from shared.model.plan import Plan
 from shared.model.pods import AdminTarget, PodChange, ReleaseSnapshot, WatchReport, judge_events
+from shared.model.protection import WindowSnapshot
 from shared.model.run import CaptureEvidence, Cause, PausedSample, PauseEvidence
 from shared.model.window import NotedTime, safe_window
 from shared.steps import evidence
@@ -20,11 +21,14 @@ from shared.steps.clocks import measure_clocks
 from shared.steps.pause import RESUME_RESERVE_SECONDS
 from shared.steps.ports import PodWatch, Rooms
 from shared.steps.request import Answer, Request, number, text
+from shared.steps.window_snapshots import WindowSnapshots
 
 SAMPLE_SECONDS = 1.0
 NEWS_SECONDS = 1.0
 """How long a pod that does not confirm may wait for the watch to say why. The window is void by then."""
 NEWS_LOOK_SECONDS = 0.1
+SNAPSHOT_PATIENCE = timedelta(seconds=15)
+"""How much longer than the hold the pods stay paused for a service that does not answer the request for a snapshot."""
 
 
 async def capture(request: Request, rooms: Rooms) -> Answer:
@@ -35,33 +39,44 @@ async def capture(request: Request, rooms: Rooms) -> Answer:
     run, attempt = text(request, "run"), number(request, "attempt")
     known = evidence.load(rooms.catalog, run, evidence.part(attempt, "capture"), CaptureEvidence)
     if known is None:
-        known = await _capture_once(run, attempt, rooms)
+        known, snapshots = await _capture_once(run, attempt, rooms)
+        if snapshots:
+            evidence.save(rooms.catalog, run, evidence.snapshots(attempt), snapshots)
         evidence.save(rooms.catalog, run, evidence.part(attempt, "capture"), known)
     return {"captured": not known.causes, "causes": [cause.code for cause in known.causes]}
 
 
-async def _capture_once(run: str, attempt: int, rooms: Rooms) -> CaptureEvidence:
+async def _capture_once(run: str, attempt: int, rooms: Rooms) -> tuple[CaptureEvidence, tuple[WindowSnapshot, ...]]:
     catalog = rooms.catalog
     paused = evidence.load(catalog, run, evidence.part(attempt, "pause"), PauseEvidence)
     journal = catalog.pause_journal(run, attempt)
     if paused is None or paused.confirmed is None or journal is None:
         raise InvalidRequest(f"Attempt {attempt} of run {run} has no confirmed pause to hold.")
     before = evidence.load(catalog, run, evidence.part(attempt, "before"), tuple[ReleaseSnapshot, ...]) or ()
-    hold = _Hold(evidence.plan_of(catalog, run), journal, paused.confirmed, before, rooms)
+    plan = evidence.plan_of(catalog, run)
+    asking = WindowSnapshots(plan, run, attempt, rooms)
+    hold = _Hold(plan, journal, paused.confirmed, before, asking, rooms)
     try:
         with rooms.releases.watch(before) as watch:
-            return await hold.keep(watch)
+            held = await hold.keep(watch)
     except BackupError as error:
-        return hold.ended(None, Cause(code="watch-broken", message=error.message, hint=error.hint))
+        held = hold.ended(None, Cause(code="watch-broken", message=error.message, hint=error.hint))
+    return held, asking.taken()
 
 
 class _Hold:
     """One pause being held. Collects the evidence and decides when it is enough."""
 
     def __init__(
-        self, plan: Plan, journal: PauseJournal, confirmed: NotedTime, before: tuple[ReleaseSnapshot, ...], rooms: Rooms
+        self,
+        plan: Plan,
+        journal: PauseJournal,
+        confirmed: NotedTime,
+        before: tuple[ReleaseSnapshot, ...],
+        snapshots: WindowSnapshots,
+        rooms: Rooms,
     ) -> None:
-        self._plan, self._confirmed, self._before, self._rooms = plan, confirmed, before, rooms
+        self._plan, self._confirmed, self._before, self._snapshots, self._rooms = plan, confirmed, before, snapshots, rooms
         self._targets: list[AdminTarget] = [target for release in journal.releases for target in release.targets]
         self._deadline = journal.resume_by - timedelta(seconds=RESUME_RESERVE_SECONDS)
         self._hold_until = confirmed.at + timedelta(seconds=plan.pause.hold_seconds)
@@ -120,6 +135,8 @@ class _Hold:
     def _is_enough(self, now: datetime) -> bool:
         """`now` stands for the moment the resume would begin."""
         if now < self._hold_until or not self._clocks:
+            return False
+        if not self._snapshots.are_asked_for and now < self._hold_until + SNAPSHOT_PATIENCE:
             return False
         here = NotedTime(at=now, process=self._rooms.clock.process, clocks=self._clocks)
         margin = timedelta(seconds=self._plan.pause.margin_seconds)

@@ -1,7 +1,8 @@
 """The end of an execution that nobody could catch: stopped from the console, timed out, or failed in its engine.
 
 The engine's own event about it (EventBridge: "Step Functions Execution Status Change") leads here, so that such a run is
-recorded and told like any other failure. Pods are not this step's business: the watchdog is armed for them.
+recorded and told like any other failure. Pods are not this step's business: the watchdog is armed for them. A restore that has
+touched anything is halted, and waits for a person.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from shared.model.times import iso
 from shared.steps.conclude import conclude
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, mapping, number, text
+from shared.steps.restore.ended import is_restore, restore_ended
 
 
 async def ended(request: Request, rooms: Rooms) -> Answer:
@@ -22,12 +24,14 @@ async def ended(request: Request, rooms: Rooms) -> Answer:
     A run that has concluded by itself is left as it is and not told again.
     """
     detail = mapping(request.get("detail"), "'detail'")
-    status = text(detail, "status")
+    status, given = text(detail, "status"), _parsed(text(detail, "input", ""))
+    if is_restore(given):
+        return await restore_ended(mapping(given, "The input"), text(detail, "executionArn"), status, rooms)
     started_at = datetime.fromtimestamp(number(detail, "startDate") / 1000, UTC)
     return await conclude(
         {
             "execution": {"id": text(detail, "executionArn"), "started_at": iso(started_at)},
-            "input": _parsed(text(detail, "input", "")),
+            "input": given,
             "error": {"Error": f"Execution.{status}", "Cause": f"The execution ended as {status} without concluding its run."},
             "only_running": True,
         },

@@ -19,13 +19,19 @@ PLAN = "plan"
 """The plan as it was when the run began, so that a `plan apply` in between changes nothing under way."""
 STORAGE = "storage"
 ENDPOINT_CHANGES = "endpoint-changes"
-"""Beside the plan, not beside a run: every endpoint that a restore has changed, written before it is changed."""
+"""Beside the plan, not beside a run: every endpoint that a restore has changed. The step that changes one is repeated until
+this is written."""
 CHECKS = "checks"
 
 
 def part(attempt: int, name: str) -> str:
     """The document of one part of an attempt: `before`, `pause`, `capture`, `resume` or `after`."""
     return f"attempt/{attempt}/{name}"
+
+
+def snapshots(attempt: int) -> str:
+    """The document with the `WindowSnapshot` of each database that has one."""
+    return part(attempt, "snapshots")
 
 
 def protection(database: str) -> str:

@@ -6,8 +6,9 @@ import asyncio
 from datetime import datetime, timedelta
 
 from shared.model.errors import BackupError, InvalidRequest
-from shared.model.plan import Database
-from shared.model.run import RunStatus
+from shared.model.plan import Database, FlexibleServer, RelationalDatabase
+from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtection, WindowSnapshot
+from shared.model.run import AttemptStatus, Run, RunStatus
 from shared.steps import evidence
 from shared.steps.ports import Catalog, DatabaseAccess, Rooms
 from shared.steps.request import Answer, Request, text
@@ -31,7 +32,7 @@ async def protect(request: Request, rooms: Rooms) -> Answer:
     point = catalog.point(run.plan, run.id)
     if point.at is None:
         raise InvalidRequest(f"Run {run.id} has no valid restore point to protect.")
-    previous = evidence.load_protection(catalog, run.id, key)
+    previous = evidence.load_protection(catalog, run.id, key) or _from_snapshot(catalog, run, database, point.at)
     lasting = timedelta(seconds=previous.wait_seconds if previous else 0)
     now = rooms.clock.now()
     catalog.renew_lease(run.plan, run.id, run.token, now + lasting + LEASE_SLACK, now)
@@ -49,6 +50,25 @@ async def protect(request: Request, rooms: Rooms) -> Answer:
         "items": len(reached.items),
         "left_over_removed": len(removed),
     }
+
+
+def _from_snapshot(catalog: Catalog, run: Run, database: Database, point: datetime) -> DatabaseProtection | None:
+    """What was asked for inside the pause window of the point; None when there was nothing, or it was refused."""
+    valid = next((attempt for attempt in run.attempts if attempt.status is AttemptStatus.VALID), None)
+    name = evidence.snapshots(valid.number) if valid else ""
+    taken = (evidence.load(catalog, run.id, name, tuple[WindowSnapshot, ...]) or ()) if name else ()
+    snapshot = next((item for item in taken if item.database == database.key), None)
+    if snapshot is None:
+        return None
+    item = ItemProtection(name=_name(database), phase=ItemPhase.WAITING, backup_arn=snapshot.arn, note=snapshot.problem)
+    return DatabaseProtection(database=database.key, point=point, items=(item,))
+
+
+def _name(database: Database) -> str:
+    """Of the one item that a database with a window snapshot has."""
+    if isinstance(database, RelationalDatabase):
+        return database.identifier
+    return database.server if isinstance(database, FlexibleServer) else database.key
 
 
 def _clean_up(access: DatabaseAccess, database: Database, rooms: Rooms) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.model.checks import CheckResult, failed, warned
 from shared.model.errors import BackupError
-from shared.model.plan import AuroraCluster, CutOver, Database, Plan, RdsCluster, RdsInstance, Release
+from shared.model.plan import CutOver, Database, Plan, RelationalDatabase, Release
 from shared.model.protection import DatabaseProtection
 from shared.model.rds_endpoint import database_keys, jdbc_host
 from shared.model.records import replace, to_record
@@ -260,7 +260,7 @@ def _check_endpoints(plan: Plan, storages: Sequence[ReleaseStorage], rooms: Room
 
 
 def _changes_endpoint(database: Database) -> bool:
-    return isinstance(database, RdsInstance | RdsCluster | AuroraCluster) and database.cut_over is CutOver.ENDPOINT
+    return isinstance(database, RelationalDatabase) and database.cut_over is CutOver.ENDPOINT
 
 
 def _led_by_hand(release: Release) -> CheckResult:
