@@ -7,7 +7,7 @@ from typing import Any
 from shared.model.errors import BackupError, Conflict, FencedOff, InvalidRequest
 from shared.model.records import replace
 from shared.model.restore import RestorePhase, RestoreRecord, Target
-from shared.model.run import Run, RunKind, RunStatus
+from shared.model.run import Cause, Run, RunKind, RunStatus
 from shared.model.stop_start import StopProgress
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
@@ -25,7 +25,7 @@ from shared.steps.restore.record import (
     load_scope,
     restores_of,
 )
-from shared.steps.restore.unfinished import refuse_beside_unfinished, require_continuable, require_no_holder
+from shared.steps.restore.unfinished import ABANDONED, refuse_beside_unfinished, require_continuable, require_no_holder
 
 LEAD_BACK = "lead-back"
 
@@ -162,5 +162,11 @@ def _go_on(given: Request, action: str, within: Execution, rooms: Rooms) -> tupl
     changes: dict[str, Any] = {"started": {}}
     if action == "abandon":
         changes["phase"] = RestorePhase.LEADING_BACK
+        run = catalog.save_run(replace(run, cause=_given_up(run)))
     evidence.save(catalog, run.id, RECORD, replace(record, **changes))
     return run, scope
+
+
+def _given_up(run: Run) -> Cause:
+    before = f" Before that: {run.cause.message}" if run.cause and run.cause.code != ABANDONED else ""
+    return Cause(code=ABANDONED, message=f"It was given up by hand.{before}")

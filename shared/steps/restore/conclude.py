@@ -15,13 +15,13 @@ from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, execution
 from shared.steps.restore.fence import LEASE_SLACK
 from shared.steps.restore.record import RECORD, all_progress, load_record, load_scope
-from shared.steps.restore.unfinished import has_touched_live, needs_nobody, ways_on
+from shared.steps.restore.unfinished import ABANDONED, has_touched_live, needs_nobody, ways_on
 
 FAILED, HALTED = "Restore Failed", "Restore Halted"
 _UNKNOWN = Cause(
     code="Unknown", message="The execution failed without saying why.", hint="Its history in the console shows the state."
 )
-UNTOUCHED = "Nothing live was changed."
+UNTOUCHED = "Nothing live was changed; the application runs on the old data."
 
 
 async def restore_conclude(request: Request, rooms: Rooms) -> Answer:
@@ -29,7 +29,7 @@ async def restore_conclude(request: Request, rooms: Rooms) -> Answer:
     the releases have been started again since.
 
     Answer: `lead_back`, true when the releases are to be started again and this step is to be called once more after that;
-    `cause` with `code` and `message`.
+    `abandoned`, true when that way back was what somebody had asked for; `cause` with `code` and `message`.
 
     A run that belongs to another execution, or that has ended, is left as it is.
     """
@@ -86,7 +86,8 @@ def _tell_of_stranger(given: object, run: Run | None, cause: Cause, rooms: Rooms
     named = given if isinstance(given, Mapping) else {}
     detail = {"plan": named.get("plan"), "run": named.get("run"), "status": run.status.value if run else None}
     rooms.signals.publish(FAILED, detail | {"cause": to_record(cause), "next": ""})
-    return {"run": named.get("run"), "lead_back": False, "cause": to_record(cause), "metrics": {"RestoresFailed": 1}}
+    told = {"code": cause.code, "message": cause.message}
+    return {"run": named.get("run"), "lead_back": False, "abandoned": False, "cause": told, "metrics": {"RestoresFailed": 1}}
 
 
 def _has_to_lead_back(run: Run, record: RestoreRecord | None, is_done: bool, rooms: Rooms) -> bool:
@@ -117,19 +118,15 @@ def _ended(run: Run, record: RestoreRecord | None, caught: Cause | None, rooms: 
     if record is None or needs_nobody(record) or is_led_back or has_stopped_nothing:
         if record is not None:
             evidence.save(rooms.catalog, run.id, RECORD, replace(record, phase=RestorePhase.LED_BACK))
-        return _saved(run, RunStatus.FAILED, caught or run.cause or _ABANDONED, rooms)
+        return _saved(run, RunStatus.FAILED, caught or run.cause or _UNKNOWN, rooms)
     return _saved(run, RunStatus.HALTED, caught or run.cause or _UNKNOWN, rooms)
 
 
-_ABANDONED = Cause(code="Abandoned", message="It was given up; the releases run on the old data again.")
-
-
 def _saved(run: Run, status: RunStatus, cause: Cause, rooms: Rooms) -> Run:
+    """The hint says what a person can do: it is the first thing that is looked for at night."""
     known = replace(run, status=status)
-    said = UNTOUCHED if status is RunStatus.FAILED else ways_on(known, rooms.catalog)
-    message = cause.message if cause.message.endswith(said) else f"{cause.message} {said}"
-    cause = replace(cause, message=message[:LONGEST_MESSAGE])
-    return rooms.catalog.save_run(replace(known, ended_at=rooms.clock.now(), cause=cause))
+    hint = UNTOUCHED if status is RunStatus.FAILED else ways_on(known, rooms.catalog)
+    return rooms.catalog.save_run(replace(known, ended_at=rooms.clock.now(), cause=replace(cause, hint=hint)))
 
 
 def _stages(run: Run, rooms: Rooms) -> dict[str, str]:
@@ -139,4 +136,13 @@ def _stages(run: Run, rooms: Rooms) -> dict[str, str]:
 
 
 def _answer(run: Run, cause: Cause, *, lead_back: bool) -> Answer:
-    return {"run": run.id, "plan": run.plan, "lead_back": lead_back, "cause": to_record(cause), "metrics": {}}
+    """The message carries the hint, because an engine's console shows nothing else."""
+    message = f"{cause.message} {cause.hint}".strip()[:LONGEST_MESSAGE]
+    return {
+        "run": run.id,
+        "plan": run.plan,
+        "lead_back": lead_back,
+        "abandoned": run.status is RunStatus.FAILED and cause.code == ABANDONED,
+        "cause": {"code": cause.code, "message": message},
+        "metrics": {},
+    }

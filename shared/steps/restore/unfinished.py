@@ -14,6 +14,8 @@ from shared.steps.ports import Catalog, Rooms
 from shared.steps.restore.record import RECORD, all_progress, load_record, load_scope, restores_of
 
 PROBE_SECONDS = 60
+ABANDONED = "Abandoned"
+"""The code of the cause of a restore that somebody gave up before anything live was touched."""
 _UNTOUCHED = (RestorePhase.BEGUN, RestorePhase.LED_BACK)
 
 
