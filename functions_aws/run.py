@@ -8,5 +8,19 @@ from shared.steps.conclude import conclude
 from shared.steps.ended import ended
 from shared.steps.judge import judge
 from shared.steps.publish import publish
+from shared.steps.restore.begin import restore_begin
+from shared.steps.restore.conclude import restore_conclude
+from shared.steps.restore.publish import restore_publish
 
-handler = StepHandler({"begin": begin, "judge": judge, "publish": publish, "conclude": conclude, "ended": ended})
+handler = StepHandler(
+    {
+        "begin": begin,
+        "judge": judge,
+        "publish": publish,
+        "conclude": conclude,
+        "ended": ended,
+        "restore_begin": restore_begin,
+        "restore_publish": restore_publish,
+        "restore_conclude": restore_conclude,
+    }
+)

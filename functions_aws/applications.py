@@ -1,0 +1,8 @@
+"""Privilege class *applications*: stops and starts releases, leads their properties to another endpoint; knows no database."""
+
+from __future__ import annotations
+
+from functions_aws.runtime import StepHandler
+from shared.steps.restore.applications import restore_lead, restore_start, restore_stop
+
+handler = StepHandler({"restore_stop": restore_stop, "restore_lead": restore_lead, "restore_start": restore_start})
