@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,24 +19,33 @@ from shared.databases.dynamodb.inventory import list_tables
 from shared.databases.dynamodb.left_over import remove_left_over
 from shared.databases.dynamodb.protect import Order, advance
 from shared.databases.dynamodb.rates import Rates
+from shared.databases.dynamodb.restore_cut_over import cut_over
+from shared.databases.dynamodb.restore_ends import discard, verify
+from shared.databases.dynamodb.restore_forecast import forecast
+from shared.databases.dynamodb.restore_items import Restoring
+from shared.databases.dynamodb.restore_prepare import prepare
 from shared.model.checks import CheckResult
 from shared.model.clock import ClockBounds, unmeasured
-from shared.model.errors import BackupError
+from shared.model.errors import BackupError, Misconfigured
 from shared.model.plan import DynamoDb
-from shared.model.protection import DatabaseProtection
+from shared.model.protection import DatabaseProtection, WindowSnapshot
 from shared.model.records import replace
+from shared.model.restore import DatabaseForecast, DatabaseRestore, RestoreOrder
 from shared.model.storage import ReleaseStorage
 
 CALL_SECONDS = 40.0
 """After this time `protect` begins no new request and returns what it has; the longest request may take some seconds more."""
 MAX_CONCURRENT_RESTORES = 50
 """Per account and region, restores of any kind (API reference of RestoreTableToPointInTime)."""
+QUIET_SECONDS = 60.0
+"""An on-demand backup surely holds what was committed until a minute before its request (API reference of CreateBackup)."""
 
 
 class DynamoDbAccess:
     """Which IAM actions each method needs is in `actions`.
 
-    `session` is a boto3 session; `pause` blocks a thread for some seconds.
+    `session` is a boto3 session; `quiet_seconds` is how long nobody must have written before a live table's safety backup is
+    asked for; `pause` blocks a thread for some seconds.
     """
 
     def __init__(
@@ -44,12 +54,14 @@ class DynamoDbAccess:
         clock: Clock,
         max_concurrent_restores: int = MAX_CONCURRENT_RESTORES,
         *,
+        quiet_seconds: float = QUIET_SECONDS,
         call_seconds: float = CALL_SECONDS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
         self._clock = clock
         self._max_concurrent_restores = max_concurrent_restores
+        self._quiet_seconds = quiet_seconds
         self._call_seconds = call_seconds
         self._pause = pause
         self._regions: dict[str, tuple[RegionClients, Rates]] = {}
@@ -128,6 +140,68 @@ class DynamoDbAccess:
         clients, rates = self._region(database.region)
         calls = Calls(clients, rates, deadline=self._clock.monotonic() + self._call_seconds)
         return remove_left_over(self._clock.now(), in_use, calls)
+
+    def begin_snapshot(self, database: DynamoDb, run: str, attempt: int) -> WindowSnapshot:
+        """An on-demand backup of a live table is of no second in particular, so none is made inside the window."""
+        return WindowSnapshot(database=database.key, problem="DynamoDB is restored from point-in-time recovery or a kept copy.")
+
+    def forecast(self, order: RestoreOrder) -> DatabaseForecast:
+        """Needs `actions.RESTORE_FORECAST_ACTIONS`. Takes about a tenth of a second per table.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: the service.
+        """
+        restoring, calls = self._restoring(order, math.inf)
+        return forecast(restoring, order.storages, calls)
+
+    def restore(self, order: RestoreOrder, previous: DatabaseRestore | None) -> DatabaseRestore:
+        """Returns within about a minute, whatever the number of tables. This and what follows needs `actions.RESTORE_ACTIONS`,
+        `actions.RESTORE_ACCOUNT_ACTIONS`, and `actions.RESTORE_STREAM_ACTIONS` on the streams that tables send to.
+
+        Raises:
+            NotReady: a table cannot be restored; the message names each, and nothing live was touched.
+            Conflict: somebody else is at work on a table.
+            Unreachable, Throttled, Forbidden: nothing could be seen, or a right is missing.
+        """
+        restoring, calls = self._restoring(order, self._call_seconds)
+        return prepare(restoring, order.storages, previous, calls)
+
+    def cut_over(self, order: RestoreOrder, previous: DatabaseRestore) -> DatabaseRestore:
+        """Returns within about a minute. The first call only stores that live tables are about to change.
+
+        Raises:
+            NotReady, Conflict, Forbidden, Misconfigured: tables cannot be brought to their end; all others are done.
+            Unreachable, Throttled: nothing could be seen.
+        """
+        restoring, calls = self._restoring(order, self._call_seconds)
+        return cut_over(restoring, previous, calls)
+
+    def verify(self, order: RestoreOrder, restored: DatabaseRestore) -> tuple[CheckResult, ...]:
+        """Needs `actions.RESTORE_FORECAST_ACTIONS`. Takes about a fifth of a second per table.
+
+        Raises:
+            Unreachable, Throttled, Forbidden: the service.
+        """
+        restoring, calls = self._restoring(order, math.inf)
+        return verify(restoring, restored, calls)
+
+    def discard(self, order: RestoreOrder, restored: DatabaseRestore) -> DatabaseRestore:
+        """Returns within about a minute. The kept copies of the restore point stay.
+
+        Raises:
+            NotReady: a live table was deleted and is not restored, so its safety backup is not deleted.
+            Unreachable, Throttled, Forbidden: they cannot be listed or deleted.
+        """
+        restoring, calls = self._restoring(order, self._call_seconds)
+        return discard(restoring, restored, calls)
+
+    def _restoring(self, order: RestoreOrder, seconds: float) -> tuple[Restoring, Calls]:
+        database = order.database
+        if not isinstance(database, DynamoDb):
+            raise Misconfigured(f"{database.key} is not DynamoDB.", hint="Report this as a defect.")
+        clients, rates = self._region(database.region)
+        restoring = Restoring(order, database, self._clock.now(), self._quiet_seconds, self._max_concurrent_restores)
+        return restoring, Calls(clients, rates, deadline=self._clock.monotonic() + seconds)
 
     def _region(self, region: str) -> tuple[RegionClients, Rates]:
         with self._lock:

@@ -89,6 +89,10 @@ class Calls:
     def dynamodb_pages(self, operation: str, subject: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         return self._pages("dynamodb", operation, subject, parameters)
 
+    def autoscaling(self, operation: str, subject: str, **parameters: Any) -> dict[str, Any]:
+        """One call to Application Auto Scaling. Raises as `dynamodb`."""
+        return self._call("application-autoscaling", operation, subject, {"ServiceNamespace": "dynamodb", **parameters})
+
     def autoscaling_pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         parameters["ServiceNamespace"] = "dynamodb"
         return self._pages("application-autoscaling", operation, self.region, parameters)

@@ -13,6 +13,7 @@ from shared.databases.dynamodb.discovery import discover, listed
 from shared.databases.dynamodb.errors import GONE, aws_code
 from shared.databases.dynamodb.inventory import describe_table, list_tables
 from shared.databases.dynamodb.left_over import left_over
+from shared.databases.dynamodb.live_table import USABLE
 from shared.databases.dynamodb.manifest import Manifests
 from shared.databases.dynamodb.names import LONGEST_NAME, copy_name
 from shared.databases.dynamodb.recovery import PITR_HINT, Recovery, describe_recovery
@@ -21,8 +22,6 @@ from shared.model.errors import Forbidden, NotReady
 from shared.model.plan import DynamoDb
 from shared.model.storage import ReleaseStorage
 
-USABLE = ("ACTIVE", "UPDATING")
-"""Auto scaling puts a table into UPDATING at any time; it can be restored from all the while."""
 USUAL_LAG = timedelta(minutes=10)
 """LatestRestorableDateTime is typically five minutes behind (API reference of PointInTimeRecoveryDescription); doubled."""
 

@@ -17,7 +17,16 @@ SERVICE_HINT = "The service or the way to it is disturbed; the call is repeated 
 
 GONE = frozenset({"ResourceNotFoundException", "TableNotFoundException", "BackupNotFoundException"})
 """The table or backup does not exist (any more)."""
-BUSY = frozenset({"ResourceInUseException", "TableInUseException", "BackupInUseException", "TableAlreadyExistsException"})
+BUSY = frozenset(
+    {
+        "ResourceInUseException",
+        "TableInUseException",
+        "BackupInUseException",
+        "TableAlreadyExistsException",
+        "ContinuousBackupsUnavailableException",
+        "ConcurrentUpdateException",
+    }
+)
 """Something is being done to the object already; look again later."""
 NO_SLOT = frozenset({"LimitExceededException"})
 """The account runs as many table operations as it may; look again later."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.databases.dynamodb.calls import Calls
 from shared.databases.dynamodb.errors import GONE, aws_code
-from shared.databases.dynamodb.names import copy_prefix
+from shared.databases.dynamodb.names import copy_prefix, old_prefix
 from shared.model.errors import NotReady
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""More than any two clocks do; what is listed too much is told apart by its name."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,16 @@ class SideTable:
 
 @dataclass(frozen=True)
 class Backup:
-    """An on-demand backup of a side table. `name` is the name of that table and of the backup."""
+    """An on-demand backup. `table_id` is the id of the table that it is of: one that is deleted and made again under its name
+    has another. `name` of a kept copy is also the side table's."""
 
     arn: str
     name: str
     status: str
     created_at: datetime
     size_bytes: int | None
+    table: str = ""
+    table_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def look(point: datetime, side_tables: Iterable[str], remembered_backups: Iterab
     described = calls.in_parallel(lambda name: _side_table(name, calls), sorted(side_tables))
     found = {backup.arn: backup for backup in _list_backups(point, calls)}
     unlisted = [arn for arn in remembered_backups if arn not in found]
-    found |= {backup.arn: backup for backup in calls.in_parallel(lambda arn: _backup(arn, calls), unlisted) if backup}
+    found |= {backup.arn: backup for backup in calls.in_parallel(lambda arn: read_backup(arn, calls), unlisted) if backup}
     by_name: dict[str, list[Backup]] = {}
     for backup in sorted(found.values(), key=lambda backup: (backup.created_at, backup.arn)):
         by_name.setdefault(backup.name, []).append(backup)
@@ -103,24 +109,42 @@ def _list_backups(point: datetime, calls: Calls) -> list[Backup]:
 
     Assumed: a backup is listed by the time it is AVAILABLE. Until then a second request for it is refused as in use.
     """
-    prefix = copy_prefix(point)
-    pages = calls.dynamodb_pages("list_backups", calls.region, BackupType="USER", TimeRangeLowerBound=point)
-    return [
-        _summary(found)
-        for page in pages
-        for found in page["BackupSummaries"]
-        if found["BackupName"].startswith(prefix) and found["TableName"] == found["BackupName"]
-    ]
+    found = list_backups(copy_prefix(point), point, None, calls).values()
+    return [backup for backup in found if backup.table == backup.name]
 
 
-def _backup(arn: str, calls: Calls) -> Backup | None:
+def list_backups(prefix: str, since: datetime | None, until: datetime | None, calls: Calls) -> dict[str, Backup]:
+    """By ARN, the on-demand backups whose names begin with `prefix`, requested between two moments (None: at any time)."""
+    times = {"TimeRangeLowerBound": since, "TimeRangeUpperBound": until}
+    given = {name: value for name, value in times.items() if value is not None}
+    pages = calls.dynamodb_pages("list_backups", calls.region, BackupType="USER", **given)
+    found = [backup for page in pages for backup in page["BackupSummaries"] if backup["BackupName"].startswith(prefix)]
+    return {backup["BackupArn"]: _summary(backup) for backup in found}
+
+
+def list_safety_backups(stamp: str, began_at: datetime | None, calls: Calls) -> dict[str, Backup]:
+    """By ARN, the safety backups of one restore. It began at `began_at` by our clock, and they have the service's times."""
+    return list_backups(old_prefix(stamp), began_at and began_at - CLOCKS_DIFFER, None, calls)
+
+
+def describe_backup(arn: str, calls: Calls) -> dict[str, Any] | None:
+    """BackupDescription; None when there is no such backup (any more)."""
     try:
         answer = calls.dynamodb("describe_backup", arn, BackupArn=arn)
     except NotReady as error:
         if aws_code(error) in GONE:
             return None
         raise
-    return _summary(answer["BackupDescription"]["BackupDetails"])
+    described: dict[str, Any] = answer["BackupDescription"]
+    return described
+
+
+def read_backup(arn: str, calls: Calls) -> Backup | None:
+    """The backup as it is now; None when there is none (any more)."""
+    described = describe_backup(arn, calls)
+    if described is None:
+        return None
+    return _summary({**described.get("SourceTableDetails", {}), **described["BackupDetails"]})
 
 
 def _summary(found: Mapping[str, Any]) -> Backup:
@@ -130,4 +154,6 @@ def _summary(found: Mapping[str, Any]) -> Backup:
         status=found["BackupStatus"],
         created_at=found["BackupCreationDateTime"],
         size_bytes=found.get("BackupSizeBytes"),
+        table=found.get("TableName", ""),
+        table_id=found.get("TableId", ""),
     )

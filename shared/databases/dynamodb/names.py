@@ -1,5 +1,5 @@
-"""Names of side tables and kept backups: a function of the point and the table, so that a later call finds what an earlier one
-made, and recognisable, so that nothing else is ever deleted."""
+"""Names of what the product makes: a function of the point, or of the restore's stamp, and of the table, so that a later call
+finds what an earlier one made, and recognisable, so that nothing else is ever deleted."""
 
 from __future__ import annotations
 
@@ -29,11 +29,33 @@ def copy_prefix(point: datetime) -> str:
 
 
 def copy_name(point: datetime, table: str) -> str:
-    """The name of the side table and of the backup: `scalar-backup.<YYYYMMDDTHHMMSSZ>.<table>`.
+    """The name of the side table and of the backup: `scalar-backup.<YYYYMMDDTHHMMSSZ>.<table>`."""
+    return _named(copy_prefix(point), table)
 
-    A name that would be too long ends in a hash of the whole table name instead, so that two tables never share one.
-    """
-    whole = copy_prefix(point) + table
+
+def old_prefix(stamp: str) -> str:
+    """What the names of all safety backups of one restore begin with."""
+    return f"{PREFIX}old.{stamp}."
+
+
+def old_name(stamp: str, table: str) -> str:
+    """The name of the safety backup of a live table that a restore replaces: `scalar-backup.old.<stamp>.<table>`."""
+    return _named(old_prefix(stamp), table)
+
+
+def restored_prefix(stamp: str) -> str:
+    """What the names of all tables that one restore has made beside the live ones begin with."""
+    return f"{PREFIX}restored.{stamp}."
+
+
+def restored_name(stamp: str, table: str) -> str:
+    """The name of the table that is restored beside a live one: `scalar-backup.restored.<stamp>.<table>`."""
+    return _named(restored_prefix(stamp), table)
+
+
+def _named(prefix: str, table: str) -> str:
+    """A name that would be too long ends in a hash of the whole table name instead, so that two tables never share one."""
+    whole = prefix + table
     if len(whole) <= LONGEST_NAME:
         return whole
     digest = sha256(table.encode()).hexdigest()[:_HASH_DIGITS]
@@ -41,12 +63,13 @@ def copy_name(point: datetime, table: str) -> str:
 
 
 def is_copy(table: str) -> bool:
-    """Is this one of our side tables, of whatever point?"""
+    """Is this a table that the product has made beside the live ones, of whatever point or restore?"""
     return table.startswith(PREFIX)
 
 
 def point_of_copy(table: str) -> datetime | None:
-    """The point a side table was made for; None when the name is not one of ours."""
+    """The point a side table was made for; None when the name is not one of a side table. What a restore makes or keeps is for
+    no point: nobody but that restore removes it."""
     if not is_copy(table):
         return None
     stamp = table.removeprefix(PREFIX).partition(".")[0]

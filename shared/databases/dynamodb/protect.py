@@ -135,7 +135,7 @@ class Advance:
 
         result = self._calls.in_parallel(moved, list(items))
         if failed:
-            raise _together(failed, len(items))
+            raise together(failed, len(items))
         return result
 
     def _move(self, item: ItemProtection, inventory: Inventory, copying: Copying) -> ItemProtection:
@@ -225,8 +225,8 @@ class Advance:
         return text
 
 
-def _together(failed: Sequence[BackupError], tables: int) -> BackupError:
-    """One failure as it is; of several, the first one's kind and up to ten messages."""
+def together(failed: Sequence[BackupError], tables: int) -> BackupError:
+    """One failure as it is; of several `tables`, one of the first one's kind with up to ten messages."""
     if len(failed) == 1:
         return failed[0]
     failed = sorted(failed, key=str)

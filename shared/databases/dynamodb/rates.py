@@ -10,6 +10,7 @@ PER_SECOND: Mapping[str, float] = {
     "list_backups": 5,
     "describe_backup": 10,
     "delete_backup": 10,
+    "restore_table_from_backup": 10,
     "describe_continuous_backups": 10,
     "list_tags_of_resource": 10,
 }
