@@ -101,7 +101,7 @@ def _describe(request: Request) -> dict[str, Any]:
     wished = given.get("DBClusterIdentifier")
     cluster = inventory.cluster(wished) if wished else None
     own = [cluster] if cluster else list(inventory.clusters.values())
-    found = [entry for each in own if each.shown for entry in _describe_own(inventory, each)]
+    found = [entry for each in own if each.life.status() != "renaming" for entry in _describe_own(inventory, each)]
     custom = [endpoint for endpoint in inventory.endpoints.values() if cluster is None or endpoint.cluster is cluster]
     found += [_describe_custom(inventory, endpoint) for endpoint in custom]
     if name := given.get("DBClusterEndpointIdentifier"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from infra.sandbox.aws.rds import cluster_settings, clusters, instances
+from infra.sandbox.aws.rds import cluster_settings, clusters, instances, master_secret
 from infra.sandbox.aws.rds.inventory import Cluster
 from infra.sandbox.aws.rds.modification import exported_logs
 from infra.sandbox.aws.rds.requests import Operation, Request
@@ -26,8 +26,13 @@ _AS_SOON_AS_POSSIBLE = {
     "CloudwatchLogsExportConfiguration",
     "DBClusterParameterGroupName",
     "DatabaseInsightsMode",
+    "Domain",
+    "DomainIAMRoleName",
+    "EnableLocalWriteForwarding",
     "EnablePerformanceInsights",
+    "ManageMasterUserPassword",
     "MasterUserPassword",
+    "MasterUserSecretKmsKeyId",
     "MonitoringInterval",
     "MonitoringRoleArn",
     "PerformanceInsightsKMSKeyId",
@@ -38,6 +43,7 @@ _AS_SOON_AS_POSSIBLE = {
 """Applied whatever ApplyImmediately says."""
 _IN_THE_WINDOW = {
     "AllocatedStorage",
+    "CACertificateIdentifier",
     "DBClusterInstanceClass",
     "EnableIAMDatabaseAuthentication",
     "EngineVersion",
@@ -58,6 +64,7 @@ def _modify(request: Request) -> dict[str, Any]:
     if _NAME in changes:
         changes[_NAME] = request.new_name(_NAME)
         request.inventory.check_cluster_name_free(changes[_NAME], now)
+    master_secret.check(cluster, changes)
     if "MasterUserPassword" in changes:
         instances.check_password(changes["MasterUserPassword"])
     wished = {name: value for name, value in changes.items() if name in cluster_settings.SETTINGS}
@@ -75,7 +82,10 @@ def _modify(request: Request) -> dict[str, Any]:
 def _begin(request: Request, cluster: Cluster, begun: dict[str, Any]) -> None:
     others = {name: value for name, value in begun.items() if name != _NAME}
     if _NAME in begun:
-        _rename(request, cluster, begun[_NAME])
+        request.inventory.check_cluster_name_free(begun[_NAME], request.now)
+        del cluster.pending[_NAME]
+        seconds, free_seconds = request.settings.rename_seconds, request.settings.name_free_seconds
+        request.inventory.rename(cluster, begun[_NAME], request.now, seconds, free_seconds)
     if others:
 
         def done(at: float) -> None:
@@ -84,33 +94,28 @@ def _begin(request: Request, cluster: Cluster, begun: dict[str, Any]) -> None:
         cluster.life.goes_through("modifying", request.settings.rds_modify_seconds, request.now, done)
 
 
-def _rename(request: Request, cluster: Cluster, name: str) -> None:
-    """The old name and its addresses are gone at once, the new ones effective after the phase. Members follow, unrenamed."""
-    inventory, old = request.inventory, cluster.identifier
-    inventory.check_cluster_name_free(name, request.now)
-    del inventory.clusters[old], cluster.pending[_NAME]
-    inventory.freed_names["cluster", old] = request.now + request.settings.name_free_seconds
-    cluster.identifier = name
-    inventory.clusters[name] = cluster
-    cluster.life.goes_through("renaming", request.settings.rename_seconds, request.now)
-
-
 def _apply(request: Request, cluster: Cluster, changes: dict[str, Any], at: float) -> None:
     for name, value in changes.items():
         if cluster.pending.get(name) == value:
             del cluster.pending[name]
         if name == "MasterUserPassword":
+            master_secret.forget(request.inventory, cluster)
             cluster.volume.set_password(value, at, cluster.recovery.forget_before(at))
         elif name == "CloudwatchLogsExportConfiguration":
             logs = exported_logs(cluster.settings["EnableCloudwatchLogsExports"], value)
             cluster.settings["EnableCloudwatchLogsExports"] = logs
-        else:
+        elif name not in ("ManageMasterUserPassword", "MasterUserSecretKmsKeyId"):
+            if name == "DBClusterParameterGroupName" and cluster.settings[name] != value:
+                for member in request.inventory.members(cluster):
+                    member.awaiting_reboot.add("cluster")
             cluster.settings[name] = copy.deepcopy(value)
         if name == "BackupRetentionPeriod":
             cluster.recovery.days = value
         if name == "DBClusterInstanceClass":
             for member in request.inventory.members(cluster):
                 member.settings["DBInstanceClass"] = value
+    if changes.get("ManageMasterUserPassword"):
+        master_secret.manage(request.inventory, cluster, changes.get("MasterUserSecretKmsKeyId"), at)
 
 
 OPERATIONS: dict[str, Operation] = {"ModifyDBCluster": _modify}

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import groups
+from infra.sandbox.aws.rds import directory_domain, groups
 from infra.sandbox.aws.rds.engines import engine_of
-from infra.sandbox.aws.rds.instance_settings import DEFAULT_BACKUP_WINDOW, check_monitoring, check_retention, security_groups
+from infra.sandbox.aws.rds.instance_settings import (
+    DEFAULT_BACKUP_WINDOW,
+    DEFAULT_CERTIFICATE,
+    check_monitoring,
+    check_retention,
+    security_groups,
+)
 from infra.sandbox.aws.rds.inventory import Inventory
 from infra.sandbox.aws.rds.refusals import invalid_combination, invalid_value
 
 _LONGEST_BACKTRACK_SECONDS = 259_200
 _MULTI_AZ_ONLY = (
     "AllocatedStorage",
+    "CACertificateIdentifier",
     "DBClusterInstanceClass",
     "Iops",
     "MonitoringInterval",
@@ -52,22 +59,32 @@ _FALSE_BY_DEFAULT = (
     "CopyTagsToSnapshot",
     "DeletionProtection",
     "EnableIAMDatabaseAuthentication",
+    "EnableHttpEndpoint",
     "EnablePerformanceInsights",
     "PubliclyAccessible",
 )
 _SHOWN_AS = {
+    "EnableHttpEndpoint": "HttpEndpointEnabled",
     "EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled",
     "EnablePerformanceInsights": "PerformanceInsightsEnabled",
     "EnableCloudwatchLogsExports": "EnabledCloudwatchLogsExports",
     "DBClusterParameterGroupName": "DBClusterParameterGroup",
     "DBSubnetGroupName": "DBSubnetGroup",
 }
+_SHOWN_IN_STRUCTURES = (
+    "Domain",
+    "DomainIAMRoleName",
+    "VpcSecurityGroupIds",
+    "CACertificateIdentifier",
+    "EnableLocalWriteForwarding",
+)
 SETTINGS = frozenset(
     {
         *KEPT_BY_RESTORE,
         *_FALSE_BY_DEFAULT,
         *_SHOWN_AS,
         *_MULTI_AZ_ONLY,
+        *_SHOWN_IN_STRUCTURES,
         "BacktrackWindow",
         "DatabaseInsightsMode",
         "EngineLifecycleSupport",
@@ -76,7 +93,6 @@ SETTINGS = frozenset(
         "PerformanceInsightsRetentionPeriod",
         "Port",
         "StorageType",
-        "VpcSecurityGroupIds",
     }
 )
 
@@ -109,6 +125,8 @@ def complete(inventory: Inventory, given: dict[str, Any]) -> dict[str, Any]:
         **{name: value for name, value in given.items() if name in SETTINGS},
     }
     settings.setdefault("DBClusterParameterGroupName", groups.default_parameter_group(engine, settings["EngineVersion"]))
+    if multi_az:
+        settings.setdefault("CACertificateIdentifier", DEFAULT_CERTIFICATE)
     settings.setdefault("VpcSecurityGroupIds", groups.default_security_groups(inventory, settings["DBSubnetGroupName"]))
     check(inventory, settings, given)
     return settings
@@ -129,6 +147,8 @@ def check(inventory: Inventory, settings: dict[str, Any], given: dict[str, Any])
     groups.check_parameter_group(inventory, name, engine, version, of_cluster=True)
     check_retention(settings["BackupRetentionPeriod"], shortest=1)
     check_monitoring(settings)
+    if "EnableHttpEndpoint" in given:
+        raise invalid_combination("EnableHttpEndpoint as a parameter is for Aurora Serverless v1: call EnableHttpEndpoint.")
     if "BacktrackWindow" in given and engine.name != "aurora-mysql":
         raise invalid_combination(f"Backtrack is not enabled for engine {engine.name}.")
     if not 0 <= settings.get("BacktrackWindow", 0) <= _LONGEST_BACKTRACK_SECONDS:
@@ -140,21 +160,23 @@ def described(settings: dict[str, Any]) -> dict[str, Any]:
     shown = {
         _SHOWN_AS.get(name, name): value
         for name, value in settings.items()
-        if name != "VpcSecurityGroupIds" and value is not None
+        if name not in _SHOWN_IN_STRUCTURES and value is not None
     }
-    return {**shown, "VpcSecurityGroups": security_groups(settings["VpcSecurityGroupIds"])}
+    shown["VpcSecurityGroups"] = security_groups(settings["VpcSecurityGroupIds"])
+    shown["DomainMemberships"] = directory_domain.described(settings)
+    if "EnableLocalWriteForwarding" in settings:
+        shown["LocalWriteForwardingStatus"] = "enabled" if settings["EnableLocalWriteForwarding"] else "disabled"
+    if "DBClusterInstanceClass" in settings:
+        shown["CertificateDetails"] = {"CAIdentifier": settings["CACertificateIdentifier"]}
+    return shown
 
 
 def restored(inventory: Inventory, source: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """The settings of a cluster restored from one with `source`."""
     kept = {name: source[name] for name in KEPT_BY_RESTORE if name in source}
     if engine_of(source["Engine"]).clustered:
-        kept.pop("AllocatedStorage", None)
-    settings = complete(inventory, {**_of_engine(kept), **{name: value for name, value in given.items() if name in SETTINGS}})
-    if source["StorageEncrypted"] is False and "KmsKeyId" in given and given.get("Engine") is None:
+        del kept["AllocatedStorage"]
+    settings = complete(inventory, {**kept, **{name: value for name, value in given.items() if name in SETTINGS}})
+    if "KmsKeyId" in given:
         settings["StorageEncrypted"] = True
     return settings
-
-
-def _of_engine(kept: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in kept.items() if value is not None}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import automated_backups, cluster_members, cluster_settings, instances, taking_snapshots
+from infra.sandbox.aws.rds import (
+    automated_backups,
+    cluster_members,
+    cluster_settings,
+    instances,
+    master_secret,
+    roles,
+    taking_snapshots,
+)
 from infra.sandbox.aws.rds.inventory import Cluster, Instance, Recovery, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, cluster_busy, invalid_combination
 from infra.sandbox.aws.rds.requests import Operation, Request
@@ -16,7 +24,7 @@ _FILTERS = ("db-cluster-id", "db-cluster-resource-id", "engine")
 def describe(cluster: Cluster, request: Request) -> dict[str, Any]:
     """A DBCluster of the API."""
     inventory, status = request.inventory, cluster.life.status()
-    members = [member for member in inventory.members(cluster) if member.life.status() != "creating"]
+    members = inventory.members(cluster)
     zones = {member.settings["AvailabilityZone"] for member in members}
     name = cluster.identifier
     answer = {
@@ -30,14 +38,10 @@ def describe(cluster: Cluster, request: Request) -> dict[str, Any]:
         "MultiAZ": len(zones) > 1,
         "HostedZoneId": "Z24O6O9L7SGTNB",
         "DBClusterMembers": [_member(member) for member in members],
-        "PendingModifiedValues": instances.pending_values(cluster.pending),
-        "AssociatedRoles": [
-            {"RoleArn": role["RoleArn"], "FeatureName": role.get("FeatureName", ""), "Status": "ACTIVE"}
-            for role in cluster.roles
-        ],
+        "PendingModifiedValues": instances.pending_values(cluster),
+        "AssociatedRoles": roles.described(cluster),
         "ReadReplicaIdentifiers": [],
         "CrossAccountClone": False,
-        "HttpEndpointEnabled": False,
         "TagList": tag_list(cluster.tags),
     }
     if status != "renaming":
@@ -94,7 +98,7 @@ def _member(member: Instance) -> dict[str, Any]:
     return {
         "DBInstanceIdentifier": member.identifier,
         "IsClusterWriter": member.writer,
-        "DBClusterParameterGroupStatus": "in-sync",
+        "DBClusterParameterGroupStatus": instances.group_status(member, "cluster"),
         "PromotionTier": member.settings.get("PromotionTier", 1),
     }
 
@@ -108,9 +112,8 @@ def _create(request: Request) -> dict[str, Any]:
     if "DBClusterInstanceClass" in settings and not {"AllocatedStorage", "Iops"} <= given.keys():
         raise invalid_combination("A Multi-AZ DB cluster needs AllocatedStorage and Iops.")
     check_room(request, settings)
-    volume = Volume()
-    volume.set_password(given["MasterUserPassword"], request.now, request.now)
-    cluster = Cluster(name, new_resource_id("cluster-"), settings, volume, Recovery(), request.now, tags_of(given))
+    cluster = Cluster(name, new_resource_id("cluster-"), settings, Volume(), Recovery(), request.now, tags_of(given))
+    instances.set_first_password(request, cluster)
     add(request, cluster, request.settings.rds_create_seconds)
     return {"DBCluster": describe(cluster, request)}
 
@@ -122,7 +125,7 @@ def _describe(request: Request) -> dict[str, Any]:
         found = [inventory.cluster(name)]
     if "db-cluster-id" in filters:
         names = {bare(value) for value in filters["db-cluster-id"]}
-        found = [cluster for cluster in found if cluster.shown and cluster.identifier in names]
+        found = [cluster for cluster in found if cluster.identifier in names]
     if "db-cluster-resource-id" in filters:
         found = [cluster for cluster in found if cluster.resource_id in filters["db-cluster-resource-id"]]
     if "engine" in filters:
@@ -210,29 +213,31 @@ def _remove(request: Request, cluster: Cluster) -> None:
         for name in [name for name, endpoint in inventory.endpoints.items() if endpoint.cluster is cluster]:
             del inventory.endpoints[name]
 
+    master_secret.forget(inventory, cluster)
     ends = [phase.until for member in inventory.members(cluster) for phase in member.life.phases]
     lasts = max([request.now + request.settings.rds_delete_seconds, *ends]) - request.now
     cluster.life.drop()
     cluster.life.goes_through("deleting", lasts, request.now, gone)
 
 
-def _add_role(request: Request) -> dict[str, Any]:
-    given = request.given
-    cluster = request.inventory.cluster(given["DBClusterIdentifier"])
-    role = {name: given[name] for name in ("RoleArn", "FeatureName") if name in given}
-    if any(held["RoleArn"] == role["RoleArn"] for held in cluster.roles):
-        raise Refusal("DBClusterRoleAlreadyExists", f"Role {role['RoleArn']} is associated with {cluster.identifier} already.")
-    cluster.roles.append(role)
-    return {}
+def _enable_data_api(request: Request) -> dict[str, Any]:
+    return _switch_data_api(request, enabled=True)
 
 
-def _remove_role(request: Request) -> dict[str, Any]:
-    given = request.given
-    cluster = request.inventory.cluster(given["DBClusterIdentifier"])
-    if all(held["RoleArn"] != given["RoleArn"] for held in cluster.roles):
-        raise Refusal("DBClusterRoleNotFound", f"Role {given['RoleArn']} is not associated with {cluster.identifier}.")
-    cluster.roles = [held for held in cluster.roles if held["RoleArn"] != given["RoleArn"]]
-    return {}
+def _disable_data_api(request: Request) -> dict[str, Any]:
+    return _switch_data_api(request, enabled=False)
+
+
+def _switch_data_api(request: Request, *, enabled: bool) -> dict[str, Any]:
+    """RDS Data API; a restored cluster has it off. ResourceNotFoundFault when there is no such cluster."""
+    arn = request.given["ResourceArn"]
+    cluster = request.inventory.clusters.get(bare(arn))
+    if cluster is None:
+        raise Refusal("ResourceNotFoundFault", f"{arn} not found.")
+    if cluster.multi_az:
+        raise invalid_combination(f"{cluster.identifier} is a Multi-AZ DB cluster; the Data API is for Aurora.")
+    cluster.settings["EnableHttpEndpoint"] = enabled
+    return {"ResourceArn": arn, "HttpEndpointEnabled": enabled}
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -242,6 +247,6 @@ OPERATIONS: dict[str, Operation] = {
     "StopDBCluster": _stop,
     "StartDBCluster": _start,
     "DeleteDBCluster": _delete,
-    "AddRoleToDBCluster": _add_role,
-    "RemoveRoleFromDBCluster": _remove_role,
+    "EnableHttpEndpoint": _enable_data_api,
+    "DisableHttpEndpoint": _disable_data_api,
 }

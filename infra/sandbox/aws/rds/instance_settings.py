@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import groups
+from infra.sandbox.aws.rds import directory_domain, groups
 from infra.sandbox.aws.rds.engines import Engine, engine_of
 from infra.sandbox.aws.rds.inventory import Inventory
 from infra.sandbox.aws.rds.refusals import invalid_combination, invalid_value
@@ -53,11 +53,19 @@ _FALSE_BY_DEFAULT = (
     "DedicatedLogVolume",
 )
 _SHOWN_AS = {
+    "EnableCustomerOwnedIp": "CustomerOwnedIpEnabled",
     "EnableIAMDatabaseAuthentication": "IAMDatabaseAuthenticationEnabled",
     "EnablePerformanceInsights": "PerformanceInsightsEnabled",
     "EnableCloudwatchLogsExports": "EnabledCloudwatchLogsExports",
 }
-_SHOWN_IN_STRUCTURES = ("VpcSecurityGroupIds", "DBSubnetGroupName", "DBParameterGroupName", "OptionGroupName", "Port")
+_SHOWN_IN_STRUCTURES = (
+    *directory_domain.PARAMETERS,
+    "VpcSecurityGroupIds",
+    "DBSubnetGroupName",
+    "DBParameterGroupName",
+    "OptionGroupName",
+    "Port",
+)
 SETTINGS = frozenset(
     {
         *KEPT_BY_RESTORE,
@@ -65,6 +73,7 @@ SETTINGS = frozenset(
         *_SHOWN_AS,
         *_SHOWN_IN_STRUCTURES,
         "AvailabilityZone",
+        "BackupTarget",
         "CACertificateIdentifier",
         "DatabaseInsightsMode",
         "EngineLifecycleSupport",
@@ -100,6 +109,7 @@ def complete(inventory: Inventory, given: dict[str, Any]) -> dict[str, Any]:
         "AutoMinorVersionUpgrade": True,
         "DBSubnetGroupName": groups.DEFAULT_SUBNET_GROUP,
         "AvailabilityZone": f"{inventory.region}a",
+        "BackupTarget": "region",
         "CACertificateIdentifier": DEFAULT_CERTIFICATE,
         "MonitoringInterval": 0,
         "EnableCloudwatchLogsExports": [],
@@ -157,8 +167,8 @@ def check_monitoring(settings: dict[str, Any]) -> None:
         )
 
 
-def described(inventory: Inventory, settings: dict[str, Any]) -> dict[str, Any]:
-    """The part of DescribeDBInstances that is settings."""
+def described(inventory: Inventory, settings: dict[str, Any], group_status: str) -> dict[str, Any]:
+    """The part of DescribeDBInstances that is settings. `group_status`: in-sync or pending-reboot."""
     shown = {
         _SHOWN_AS.get(name, name): value
         for name, value in settings.items()
@@ -168,7 +178,8 @@ def described(inventory: Inventory, settings: dict[str, Any]) -> dict[str, Any]:
         **shown,
         "VpcSecurityGroups": security_groups(settings["VpcSecurityGroupIds"]),
         "DBSubnetGroup": groups.subnet_group(inventory, settings["DBSubnetGroupName"]),
-        "DBParameterGroups": [{"DBParameterGroupName": settings["DBParameterGroupName"], "ParameterApplyStatus": "in-sync"}],
+        "DBParameterGroups": [{"DBParameterGroupName": settings["DBParameterGroupName"], "ParameterApplyStatus": group_status}],
+        "DomainMemberships": directory_domain.described(settings),
         "OptionGroupMemberships": [{"OptionGroupName": settings["OptionGroupName"], "Status": "in-sync"}],
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import automated_backups, cluster_members, instance_settings, taking_snapshots
+from infra.sandbox.aws.rds import automated_backups, cluster_members, instance_settings, master_secret, roles, taking_snapshots
 from infra.sandbox.aws.rds.engines import engine_of
-from infra.sandbox.aws.rds.inventory import Instance, Recovery, bare, new_resource_id, tag_list, tags_of, utc
+from infra.sandbox.aws.rds.inventory import Instance, Recovery, Resource, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, instance_busy, instance_missing, invalid_combination, invalid_value
 from infra.sandbox.aws.rds.requests import Operation, Request
 from infra.sandbox.aws.rds.storage import Volume
@@ -22,18 +22,17 @@ def describe(instance: Instance, request: Request) -> dict[str, Any]:
     cluster = instance.cluster
     settings = instance.settings if cluster is None else cluster_members.effective_settings(instance, cluster)
     answer = {
-        **instance_settings.described(inventory, settings),
+        **instance_settings.described(inventory, settings, group_status(instance, "instance")),
         "DBInstanceIdentifier": instance.identifier,
         "DBInstanceArn": inventory.arn("db", instance.identifier),
         "DbiResourceId": instance.resource_id,
         "DBInstanceStatus": status,
         "InstanceCreateTime": utc(instance.created_at),
         "TagList": tag_list(instance.tags),
-        "PendingModifiedValues": pending_values(instance.pending),
+        "PendingModifiedValues": pending_values(instance),
         "DbInstancePort": 0,
         "ReadReplicaDBInstanceIdentifiers": [],
-        "DomainMemberships": [],
-        "AssociatedRoles": [],
+        "AssociatedRoles": roles.described(instance),
     }
     if settings["MultiAZ"]:
         answer["SecondaryAvailabilityZone"] = f"{inventory.region}c"
@@ -47,8 +46,18 @@ def describe(instance: Instance, request: Request) -> dict[str, Any]:
     return answer
 
 
-def pending_values(pending: dict[str, Any]) -> dict[str, Any]:
+def group_status(instance: Instance, of: str) -> str:
+    """Whether a parameter group, of the `instance` or of its `cluster`, is in force."""
+    return "pending-reboot" if of in instance.awaiting_reboot else "in-sync"
+
+
+def pending_values(resource: Resource) -> dict[str, Any]:
     """PendingModifiedValues: passwords are never shown."""
+    pending = dict(resource.pending)
+    if resource.next_identifier is not None:
+        pending["NewDBInstanceIdentifier" if isinstance(resource, Instance) else "NewDBClusterIdentifier"] = (
+            resource.next_identifier
+        )
     names = {
         "NewDBInstanceIdentifier": "DBInstanceIdentifier",
         "NewDBClusterIdentifier": "DBClusterIdentifier",
@@ -84,11 +93,23 @@ def check_quota(request: Request, more: int = 1) -> None:
 
 
 def check_credentials(given: dict[str, Any]) -> None:
-    """A new database needs a master user with a password of at least eight characters."""
-    for parameter in ("MasterUsername", "MasterUserPassword"):
+    """A new database needs a master user with a password of at least eight characters, or one that RDS manages."""
+    master_secret.check(None, given)
+    needed = ("MasterUsername",) if given.get("ManageMasterUserPassword") else ("MasterUsername", "MasterUserPassword")
+    for parameter in needed:
         if not given.get(parameter):
             raise invalid_value(f"The parameter {parameter} must be provided and must not be blank.")
-    check_password(given["MasterUserPassword"])
+    if "MasterUserPassword" in given:
+        check_password(given["MasterUserPassword"])
+
+
+def set_first_password(request: Request, resource: Resource) -> None:
+    """The password of a database that is being made."""
+    given, now = request.given, request.now
+    if given.get("ManageMasterUserPassword"):
+        master_secret.manage(request.inventory, resource, given.get("MasterUserSecretKmsKeyId"), now)
+    else:
+        resource.volume.set_password(given["MasterUserPassword"], now, now)
 
 
 def check_password(password: str) -> None:
@@ -117,9 +138,9 @@ def _create(request: Request) -> dict[str, Any]:
             )
         check_credentials(given)
         volume = Volume()
-        volume.set_password(given["MasterUserPassword"], request.now, request.now)
         settings = instance_settings.complete(inventory, given)
         instance = Instance(name, new_resource_id("db-"), settings, volume, Recovery(), request.now, tags_of(given))
+        set_first_password(request, instance)
     add(request, instance, request.settings.rds_create_seconds)
     return {"DBInstance": describe(instance, request)}
 
@@ -138,7 +159,7 @@ def _describe(request: Request) -> dict[str, Any]:
 
 def _passes(instance: Instance, filter_name: str, values: set[str]) -> bool:
     if filter_name == "db-instance-id":
-        return instance.shown and instance.identifier in {bare(value) for value in values}
+        return instance.identifier in {bare(value) for value in values}
     if filter_name == "db-cluster-id":
         return instance.cluster is not None and instance.cluster.identifier in {bare(value) for value in values}
     if filter_name == "dbi-resource-id":
@@ -151,7 +172,11 @@ def _reboot(request: Request) -> dict[str, Any]:
     require_available(instance)
     if request.given.get("ForceFailover") and not instance.settings["MultiAZ"]:
         raise invalid_combination("Cannot force a failover of a DB instance that is not Multi-AZ.")
-    instance.life.goes_through("rebooting", request.settings.rds_modify_seconds, request.now)
+
+    def rebooted(_: float) -> None:
+        instance.awaiting_reboot.clear()
+
+    instance.life.goes_through("rebooting", request.settings.rds_modify_seconds, request.now, rebooted)
     return {"DBInstance": describe(instance, request)}
 
 
@@ -208,6 +233,7 @@ def remove(request: Request, instance: Instance, *, keep_backups: bool = False) 
             endpoint.static_members.discard(instance.resource_id)
             endpoint.excluded_members.discard(instance.resource_id)
 
+    master_secret.forget(inventory, instance)
     if keep_backups and instance.cluster is None:
         automated_backups.keep(inventory, instance, now)
     instance.life.drop()

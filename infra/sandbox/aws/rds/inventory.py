@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,11 +57,9 @@ class Resource:
     life: Life = field(default_factory=Life)
     pending: dict[str, Any] = field(default_factory=dict)
     """Modifications that wait for the maintenance window, under the names of Modify parameters."""
-
-    @property
-    def shown(self) -> bool:
-        """While it is renamed it is listed, but cannot be asked for by name: the old one is gone, the new one not effective."""
-        return self.life.status() != "renaming"
+    next_identifier: str | None = None
+    """While it is being renamed; it bears the old name, without an address, until the new one is effective."""
+    roles: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -70,11 +68,13 @@ class Instance(Resource):
 
     cluster: Cluster | None = None
     writer: bool = False
+    awaiting_reboot: set[str] = field(default_factory=set)
+    """Which parameter groups were exchanged and are not in force yet: `instance`, `cluster`."""
 
 
 @dataclass
 class Cluster(Resource):
-    roles: list[dict[str, str]] = field(default_factory=list)
+    """Of Aurora, or a Multi-AZ DB cluster of RDS."""
 
     @property
     def multi_az(self) -> bool:
@@ -157,16 +157,16 @@ class Inventory:
                 del self.retained[resource_id]
 
     def instance(self, name: str) -> Instance:
-        """By identifier or ARN. DBInstanceNotFound, also while it is being renamed."""
+        """By identifier or ARN; DBInstanceNotFound."""
         instance = self.instances.get(bare(name))
-        if instance is None or not instance.shown:
+        if instance is None:
             raise instance_missing(name)
         return instance
 
     def cluster(self, name: str) -> Cluster:
-        """By identifier or ARN. DBClusterNotFoundFault, also while it is being renamed."""
+        """By identifier or ARN; DBClusterNotFoundFault."""
         cluster = self.clusters.get(bare(name))
-        if cluster is None or not cluster.shown:
+        if cluster is None:
             raise cluster_missing(name)
         return cluster
 
@@ -174,12 +174,31 @@ class Inventory:
         return [instance for instance in self.instances.values() if instance.cluster is cluster]
 
     def check_instance_name_free(self, name: str, now: float) -> None:
-        if name in self.instances or self.freed_names.get(("db", name), 0) > now:
+        """DBInstanceAlreadyExists, also while the name is on its way to or from an instance."""
+        if _is_taken(self.instances, name) or self.freed_names.get(("db", name), 0) > now:
             raise Refusal("DBInstanceAlreadyExists", f"DB instance already exists: {name}")
 
     def check_cluster_name_free(self, name: str, now: float) -> None:
-        if name in self.clusters or self.freed_names.get(("cluster", name), 0) > now:
+        """DBClusterAlreadyExistsFault, also while the name is on its way to or from a cluster."""
+        if _is_taken(self.clusters, name) or self.freed_names.get(("cluster", name), 0) > now:
             raise Refusal("DBClusterAlreadyExistsFault", f"DB Cluster already exists: {name}")
+
+    def rename(self, resource: Resource, name: str, request_at: float, rename_seconds: float, name_free_seconds: float) -> None:
+        """Begin a rename: the addresses are gone at once; after it the new name and its addresses are effective.
+
+        The old name can be taken only `name_free_seconds` after that.
+        """
+        held: dict[str, Any] = self.instances if isinstance(resource, Instance) else self.clusters
+        kind = "db" if isinstance(resource, Instance) else "cluster"
+
+        def effective(at: float) -> None:
+            old, resource.identifier, resource.next_identifier = resource.identifier, name, None
+            del held[old]
+            held[name] = resource
+            self.freed_names[kind, old] = at + name_free_seconds
+
+        resource.next_identifier = name
+        resource.life.goes_through("renaming", rename_seconds, request_at, effective)
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:rds:{self.region}:{self.account}:{kind}:{name}"
@@ -187,6 +206,10 @@ class Inventory:
     def host(self, name: str, kind: str = "") -> str:
         """`kind`: nothing for an instance, `cluster-`, `cluster-ro-` or `cluster-custom-`."""
         return f"{name}.{kind}{ENDPOINT_SUFFIX}.{self.region}.rds.amazonaws.com"
+
+
+def _is_taken(held: Mapping[str, Resource], name: str) -> bool:
+    return name in held or any(resource.next_identifier == name for resource in held.values())
 
 
 def bare(name_or_arn: str) -> str:

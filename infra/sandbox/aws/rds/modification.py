@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from infra.sandbox.aws.rds import cluster_members, instance_settings, instances
+from infra.sandbox.aws.rds import cluster_members, directory_domain, instance_settings, instances, master_secret
 from infra.sandbox.aws.rds.inventory import Instance
 from infra.sandbox.aws.rds.refusals import invalid_combination
 from infra.sandbox.aws.rds.requests import Operation, Request
@@ -24,12 +24,16 @@ _AT_ONCE = {
 }
 """Known to the service only: in force when the call returns, without the instance being modified."""
 _AS_SOON_AS_POSSIBLE = {
+    *directory_domain.PARAMETERS,
     "CloudwatchLogsExportConfiguration",
+    "DisableDomain",
     "DBParameterGroupName",
     "DBPortNumber",
     "DatabaseInsightsMode",
     "EnablePerformanceInsights",
+    "ManageMasterUserPassword",
     "MasterUserPassword",
+    "MasterUserSecretKmsKeyId",
     "MonitoringInterval",
     "MonitoringRoleArn",
     "PerformanceInsightsKMSKeyId",
@@ -45,6 +49,7 @@ _IN_THE_WINDOW = {
     "DBInstanceClass",
     "DBSubnetGroupName",
     "DedicatedLogVolume",
+    "EnableCustomerOwnedIp",
     "EnableIAMDatabaseAuthentication",
     "EngineVersion",
     "Iops",
@@ -56,6 +61,7 @@ _IN_THE_WINDOW = {
     "ProcessorFeatures",
     "StorageThroughput",
     "StorageType",
+    "UseDefaultProcessorFeatures",
 }
 PARAMETERS = frozenset({"DBInstanceIdentifier", "ApplyImmediately", *_AT_ONCE, *_AS_SOON_AS_POSSIBLE, *_IN_THE_WINDOW})
 
@@ -86,10 +92,13 @@ def _modify(request: Request) -> dict[str, Any]:
 
 def _check(request: Request, instance: Instance, changes: dict[str, Any]) -> None:
     """Refuse the whole request before anything of it is applied."""
+    master_secret.check(instance, changes)
     if "MasterUserPassword" in changes:
         instances.check_password(changes["MasterUserPassword"])
     wished = {_SETTING_OF.get(name, name): value for name, value in changes.items()}
     settings = {**instance.settings, **{name: wished[name] for name in wished if name in instance_settings.SETTINGS}}
+    if settings.get("MaxAllocatedStorage") == settings["AllocatedStorage"]:
+        del settings["MaxAllocatedStorage"]
     if instance.cluster is None:
         instance_settings.check(request.inventory, settings, changes)
         if settings["AllocatedStorage"] < instance.settings["AllocatedStorage"]:
@@ -106,7 +115,10 @@ def _keeps_backups_on(instance: Instance, name: str, value: Any) -> bool:
 def _begin(request: Request, instance: Instance, begun: dict[str, Any]) -> None:
     others = {name: value for name, value in begun.items() if name != _NAME}
     if _NAME in begun:
-        _rename(request, instance, begun[_NAME])
+        request.inventory.check_instance_name_free(begun[_NAME], request.now)
+        del instance.pending[_NAME]
+        seconds, free_seconds = request.settings.rename_seconds, request.settings.name_free_seconds
+        request.inventory.rename(instance, begun[_NAME], request.now, seconds, free_seconds)
     if others:
 
         def done(at: float) -> None:
@@ -115,31 +127,35 @@ def _begin(request: Request, instance: Instance, begun: dict[str, Any]) -> None:
         instance.life.goes_through("modifying", request.settings.rds_modify_seconds, request.now, done)
 
 
-def _rename(request: Request, instance: Instance, name: str) -> None:
-    """The old name and its address are gone at once; the new one is effective when the phase has ended."""
-    inventory, old = request.inventory, instance.identifier
-    inventory.check_instance_name_free(name, request.now)
-    del inventory.instances[old], instance.pending[_NAME]
-    inventory.freed_names["db", old] = request.now + request.settings.name_free_seconds
-    instance.identifier = name
-    inventory.instances[name] = instance
-    instance.life.goes_through("renaming", request.settings.rename_seconds, request.now)
-
-
 def _apply(instance: Instance, changes: dict[str, Any], request: Request, at: float) -> None:
     for name, value in changes.items():
         if instance.pending.get(name) == value:
             del instance.pending[name]
-        if name == "MasterUserPassword":
-            instance.volume.set_password(value, at, instance.recovery.forget_before(at))
-        elif name == "CloudwatchLogsExportConfiguration":
-            instance.settings["EnableCloudwatchLogsExports"] = exported_logs(
-                instance.settings["EnableCloudwatchLogsExports"], value
-            )
-        elif name == "BackupRetentionPeriod":
-            _retain(request, instance, value, at)
-        else:
-            instance.settings[_SETTING_OF.get(name, name)] = copy.deepcopy(value)
+        _apply_one(instance, name, value, request, at)
+    if changes.get("ManageMasterUserPassword"):
+        master_secret.manage(request.inventory, instance, changes.get("MasterUserSecretKmsKeyId"), at)
+
+
+def _apply_one(instance: Instance, name: str, value: Any, request: Request, at: float) -> None:
+    settings = instance.settings
+    if name == "MasterUserPassword":
+        master_secret.forget(request.inventory, instance)
+        instance.volume.set_password(value, at, instance.recovery.forget_before(at))
+    elif name == "CloudwatchLogsExportConfiguration":
+        settings["EnableCloudwatchLogsExports"] = exported_logs(settings["EnableCloudwatchLogsExports"], value)
+    elif name == "BackupRetentionPeriod":
+        _retain(request, instance, value, at)
+    elif name == "MaxAllocatedStorage" and value <= settings["AllocatedStorage"]:
+        settings.pop(name, None)  # as documented: a limit that equals the size switches autoscaling off
+    elif name == "UseDefaultProcessorFeatures":
+        settings.pop("ProcessorFeatures", None)
+    elif name == "DisableDomain":
+        for parameter in directory_domain.PARAMETERS:
+            settings.pop(parameter, None)
+    elif name not in ("ManageMasterUserPassword", "MasterUserSecretKmsKeyId"):
+        if name == "DBParameterGroupName" and settings[name] != value:
+            instance.awaiting_reboot.add("instance")
+        settings[_SETTING_OF.get(name, name)] = copy.deepcopy(value)
 
 
 def exported_logs(before: list[str], change: dict[str, list[str]]) -> list[str]:

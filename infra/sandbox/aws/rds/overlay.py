@@ -17,8 +17,10 @@ from infra.sandbox.aws.rds import (
     clusters,
     instance_settings,
     instances,
+    maintenance,
     modification,
     recovery,
+    roles,
     snapshots,
     tags,
 )
@@ -39,6 +41,8 @@ _OPERATIONS: dict[str, Operation] = {
     **cluster_recovery.OPERATIONS,
     **cluster_snapshots.OPERATIONS,
     **cluster_endpoints.OPERATIONS,
+    **roles.OPERATIONS,
+    **maintenance.OPERATIONS,
     **tags.OPERATIONS,
 }
 _LEFT_TO_MOTO = ("ParameterGroup", "Parameters", "OptionGroup", "SubnetGroup", "OrderableDBInstanceOptions")
@@ -46,12 +50,13 @@ _LEFT_TO_MOTO = ("ParameterGroup", "Parameters", "OptionGroup", "SubnetGroup", "
 
 _INSTANCE = {"DBInstanceIdentifier", "Tags", *instance_settings.SETTINGS}
 _CLUSTER = {"DBClusterIdentifier", "Tags", *cluster_settings.SETTINGS}
+_PASSWORD = ("MasterUserPassword", "ManageMasterUserPassword", "MasterUserSecretKmsKeyId")
 _OFFERED = {
-    "CreateDBInstance": {*_INSTANCE, "DBClusterIdentifier", "MasterUserPassword"},
+    "CreateDBInstance": {*_INSTANCE, "DBClusterIdentifier", *_PASSWORD},
     "ModifyDBInstance": modification.PARAMETERS,
     "RestoreDBInstanceToPointInTime": {*_INSTANCE, *recovery.PARAMETERS},
-    "RestoreDBInstanceFromDBSnapshot": {*_INSTANCE, "DBSnapshotIdentifier"},
-    "CreateDBCluster": {*_CLUSTER, "MasterUserPassword"},
+    "RestoreDBInstanceFromDBSnapshot": {*_INSTANCE, "DBSnapshotIdentifier", "UseDefaultProcessorFeatures"},
+    "CreateDBCluster": {*_CLUSTER, *_PASSWORD},
     "ModifyDBCluster": cluster_modification.PARAMETERS,
     "RestoreDBClusterToPointInTime": {*_CLUSTER, *cluster_recovery.PARAMETERS},
     "RestoreDBClusterFromSnapshot": {*_CLUSTER, "SnapshotIdentifier"},

@@ -12,7 +12,9 @@ from infra.sandbox.aws.rds.restore_time import restore_time
 from infra.sandbox.aws.rds.storage import Volume
 
 _SOURCES = ("SourceDBInstanceIdentifier", "SourceDbiResourceId", "SourceDBInstanceAutomatedBackupsArn")
-PARAMETERS = frozenset({*_SOURCES, "TargetDBInstanceIdentifier", "RestoreTime", "UseLatestRestorableTime"})
+PARAMETERS = frozenset(
+    {*_SOURCES, "TargetDBInstanceIdentifier", "RestoreTime", "UseLatestRestorableTime", "UseDefaultProcessorFeatures"}
+)
 """Beside the settings of the new instance."""
 
 

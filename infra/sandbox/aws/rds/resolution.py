@@ -68,7 +68,7 @@ def _behind(inventory: Inventory, host: str, name: str, kind: str) -> tuple[list
         reachable = members_behind(inventory, endpoint)
         return reachable, all(member.writer for member in reachable)
     cluster = inventory.clusters.get(name)
-    if cluster is None or not cluster.shown:
+    if cluster is None or cluster.life.status() == "renaming":
         raise _unknown(host)
     if cluster.life.status() not in _SERVING:
         raise ConnectionRefused("NotAvailable", f"No database answers at {host}: cluster {name} is {cluster.life.status()}.")
