@@ -3,3 +3,7 @@
 The public classes are `RdsInstanceAccess`, `RdsClusterAccess` and `AuroraAccess`; `calls` and `errors` are the way to the
 service, `names` says what our copies are called, `snapshots` takes those of the pause window, `actions` lists the rights.
 """
+
+from shared.databases.rds.instance_access import RdsInstanceAccess
+
+__all__ = ["RdsInstanceAccess"]

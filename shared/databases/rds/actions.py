@@ -1,7 +1,8 @@
 """The IAM actions that each privilege class needs for DB instances, and on which resources; a test holds the code to them.
 
-`measure_clock` needs none: its requests carry no credentials. Instances encrypted with a customer managed KMS key need the rights
-on that key besides (`kms:CreateGrant`, `kms:DescribeKey`). Resources are the parts of ARNs after `arn:aws:rds:<region>:<account>:`.
+`measure_clock` needs none: its requests carry no credentials. Instances encrypted with a customer managed KMS key need the
+rights on that key besides (`kms:CreateGrant`, `kms:DescribeKey`). Resources are the parts of ARNs after
+`arn:aws:rds:<region>:<account>:`.
 """
 
 from __future__ import annotations
@@ -38,5 +39,6 @@ PASS_ROLE_ACTIONS = ("iam:PassRole",)
 """`restore`, on the roles that instances have: enhanced monitoring, directory domain, associated roles."""
 
 DISCARD_ACTIONS = ("rds:DeleteDBInstance", "rds:DescribeDBInstances", "rds:ModifyDBInstance")
-"""`discard`: deletes, on `DISCARD_RESOURCES` only, so that no mistake of ours can delete what does not bear a restore's stamp."""
+"""`discard`: deletes, on `DISCARD_RESOURCES` only, so that no mistake of ours can delete what bears no
+restore's stamp."""
 DISCARD_RESOURCES = ("db:*-old????????t??????z", "db:*-r????????t??????z")

@@ -57,6 +57,11 @@ def _at_least(want: int, have: int) -> bool:
     return have >= want
 
 
+def _unless_unsaid(want: str, have: str) -> bool:
+    """A restored instance need not state the name of the database that was made with the original."""
+    return not have or want == have
+
+
 def _same_volumes(want: Any, have: Any) -> bool:
     grown = {one.name: one.allocated_gib for one in have}
     return len(want) == len(have) and all(
@@ -68,7 +73,7 @@ def _same_volumes(want: Any, have: Any) -> bool:
 
 
 def _same_or_newer(want: str, have: str) -> bool:
-    """A restore may come with a newer minor version: the source was upgraded, or the old minor is no longer offered."""
+    """Upgraded meanwhile is fine; a restore that comes with the version of then is upgraded to the live one's."""
     return bool(want) == bool(have) and _version(have) >= _version(want)
 
 
@@ -86,5 +91,6 @@ def _shown(value: Any) -> str:
 _SAME: dict[str, Callable[[Any, Any], bool]] = {
     "additional_volumes": _same_volumes,
     "allocated_gib": _at_least,
+    "db_name": _unless_unsaid,
     "engine_version": _same_or_newer,
 }

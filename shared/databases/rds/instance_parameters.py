@@ -104,6 +104,7 @@ _MODIFIED = {
     "customer_owned_ip": "EnableCustomerOwnedIp",
     "dedicated_log_volume": "DedicatedLogVolume",
     "deletion_protection": "DeletionProtection",
+    "engine_version": "EngineVersion",
     "extended_support": "EngineLifecycleSupport",
     "iam_authentication": "EnableIAMDatabaseAuthentication",
     "instance_class": "DBInstanceClass",
