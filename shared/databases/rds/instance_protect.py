@@ -20,6 +20,7 @@ from shared.model.times import iso
 
 RETENTION_HINT = "Set its backup retention period to at least one day and take a new backup."
 GIB = 2**30
+INSTEAD = "The point lives as long as the automated backups."
 
 
 def advance(
@@ -38,7 +39,7 @@ def advance(
     if item.is_done:
         return _protection(database, point, item, now)
     instance = _same_instance(database, item, calls)
-    item = replace(item, note="", size_bytes=int(instance.described.get("AllocatedStorage", 0)) * GIB)
+    item = replace(item, size_bytes=int(instance.described.get("AllocatedStorage", 0)) * GIB)
     if not item.settings:
         item = replace(item, settings=to_record(read(instance, now)))
     if database.snapshot:
@@ -73,7 +74,7 @@ def _same_instance(database: RdsInstance, item: ItemProtection, calls: Calls) ->
 def _with_snapshot(item: ItemProtection, point: datetime, now: datetime, calls: Calls) -> ItemProtection:
     """COPYING while the snapshot is being made, KEPT when it is proven to be of the window; otherwise a note says why not."""
     if not item.backup_arn:
-        return _without_snapshot(item, "No snapshot was begun in the pause window.")
+        return _without_snapshot(item, item.note or "No snapshot was begun in the pause window.")
     snapshot = snapshots.find(snapshots.OF_INSTANCE, item.backup_arn, calls)
     if snapshot is None:
         return _without_snapshot(item, f"Snapshot {item.backup_arn} does not exist any more.")
@@ -90,7 +91,8 @@ def _with_snapshot(item: ItemProtection, point: datetime, now: datetime, calls: 
 
 def _without_snapshot(item: ItemProtection, why: str) -> ItemProtection:
     phase = ItemPhase.WAITING if item.phase is ItemPhase.COPYING else item.phase
-    return replace(item, phase=phase, backup_arn="", note=f"{why} The point lives as long as the automated backups.")
+    note = why if why.endswith(INSTEAD) else f"{why} {INSTEAD}"
+    return replace(item, phase=phase, backup_arn="", note=note)
 
 
 def _with_window(item: ItemProtection, instance: Instance, point: datetime, now: datetime, calls: Calls) -> ItemProtection:
