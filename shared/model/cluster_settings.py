@@ -1,5 +1,5 @@
-"""What a restore of an Aurora or Multi-AZ DB cluster loses or may change, noted from the live cluster so that it can be put back
-and compared.
+"""What a restore of an Aurora or Multi-AZ DB cluster loses or may change, noted from the live cluster so that it can be put
+back and compared.
 
 Source of what is lost: the API reference of RestoreDBClusterToPointInTime and RestoreDBClusterFromSnapshot.
 """
@@ -29,7 +29,7 @@ class ServerlessScaling(Value):
 
 
 class CustomEndpoint(Value):
-    """A custom cluster endpoint. `kind` is READER or ANY; the members are instance identifiers, either those it leads to or, when
+    """A custom cluster endpoint. `kind` is READER or ANY; the members are instance identifiers: those it leads to, or, when
     there are none of these, those it leaves out."""
 
     identifier: str

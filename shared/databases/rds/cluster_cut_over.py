@@ -52,7 +52,7 @@ def final_settings(work: Work, incoming: ClusterSettings) -> ClusterSettings:
 
 
 def _swap(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming: ClusterSettings) -> DatabaseRestore:
-    outgoing = _outgoing(work, item, incoming)
+    outgoing = _outgoing(item, incoming)
     _require_no_rival(work, incoming, outgoing)
     if (live := _still_live(work, incoming, outgoing)) is not None and (message := _release(work, live)):
         return under_way(work, previous, item.entered("releasing-endpoints", work.now), RestoreStage.CUTTING_OVER, message)
@@ -75,14 +75,10 @@ def _swap(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming: Cl
     return _complete(work, previous, item, incoming)
 
 
-def _outgoing(work: Work, item: ItemRestore, incoming: ClusterSettings) -> ClusterSettings | None:
-    """The cluster that has to give up its names. An undo of a restore that was half done finds what that one has made."""
-    kept = from_record(item.kept_settings, ClusterSettings) if item.kept_settings else None
-    if kept is not None and kept.resource_id != incoming.resource_id:
-        return kept
-    if work.order.undo is not None and work.order.undo.items and work.order.undo.items[0].settings:
-        return from_record(work.order.undo.items[0].settings, ClusterSettings)
-    return None
+def _outgoing(item: ItemRestore, incoming: ClusterSettings) -> ClusterSettings | None:
+    """The cluster that has to give up its names."""
+    kept = _kept(item)
+    return kept if kept is not None and kept.resource_id != incoming.resource_id else None
 
 
 def _require_no_rival(work: Work, incoming: ClusterSettings, outgoing: ClusterSettings | None) -> None:
@@ -138,13 +134,7 @@ def _complete(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming
         return under_way(
             work, previous, settling, RestoreStage.CUTTING_OVER, f"{incoming.identifier} gets its settings: {found[0]}."
         )
-    if work.order.undo is not None:
-        moves = tuple(
-            EndpointMove(old=move.new, new=move.old, old_port=move.new_port, new_port=move.old_port)
-            for move in work.order.undo.endpoints
-        )
-    else:
-        moves = _moves(from_record(item.kept_settings, ClusterSettings), live) if item.kept_settings else ()
+    moves = _moves_back(work.order.undo) if work.order.undo else _moves(_kept(item), live)
     said = f"{incoming.identifier} is the restored cluster; the replaced one is kept as {item.kept or 'nothing'}."
     return finished(work, previous, item.entered("done", work.now), RestoreStage.DONE, said, moves)
 
@@ -160,15 +150,10 @@ def _lead(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming: Cl
         return under_way(
             work, previous, settling, RestoreStage.CUTTING_OVER, f"{wanted.identifier} gets its settings: {found[0]}."
         )
-    old = with_old_names(work, from_record(item.kept_settings, ClusterSettings)) if item.kept_settings else None
-    moves = _moves(old, made) if old else ()
+    old = _kept(item)
+    moves = _moves(final_settings(work, old) if old else None, made)
     said = f"{wanted.identifier} is the restored cluster; {work.name} stays as it is. Name {wanted.identifier} in the plan."
     return finished(work, previous, item.entered("done", work.now), RestoreStage.DONE, said, moves)
-
-
-def with_old_names(work: Work, old: ClusterSettings) -> ClusterSettings:
-    """The old settings under the copy's names, so that each old endpoint is found beside the new one."""
-    return final_settings(work, old)
 
 
 def _settle(work: Work, wanted: ClusterSettings) -> tuple[tuple[str, ...], ClusterSettings]:
@@ -206,13 +191,32 @@ def _all_but(field: str) -> set[str]:
     return set(ClusterSettings.__struct_fields__) - {field}
 
 
-def _moves(old: ClusterSettings, new: ClusterSettings) -> tuple[EndpointMove, ...]:
-    """Every endpoint that an application can have been given and whose host or port is another one now."""
+def _kept(item: ItemRestore) -> ClusterSettings | None:
+    return from_record(item.kept_settings, ClusterSettings) if item.kept_settings else None
+
+
+def _moves(old: ClusterSettings | None, new: ClusterSettings) -> tuple[EndpointMove, ...]:
+    """Every endpoint that an application can have been given and whose host or port is another one now. Endpoints are matched
+    by the names of instances and custom endpoints, so `old` comes under the names that `new` has."""
+    if old is None:
+        return ()
     pairs = [(old.endpoint, new.endpoint), (old.reader_endpoint, new.reader_endpoint)]
-    by_name = {one.identifier: one.endpoint for one in (*new.members, *new.custom_endpoints)}
-    pairs += [(one.endpoint, by_name.get(one.identifier, "")) for one in (*old.members, *old.custom_endpoints)]
+    made = _hosts(new)
+    pairs += [(host, made.get(name, "")) for name, host in _hosts(old).items()]
     return tuple(
         EndpointMove(old=before, new=after, old_port=old.port, new_port=new.port)
         for before, after in pairs
         if before and after and (before, old.port) != (after, new.port)
     )
+
+
+def _moves_back(first: DatabaseRestore) -> tuple[EndpointMove, ...]:
+    return tuple(
+        EndpointMove(old=move.new, new=move.old, old_port=move.new_port, new_port=move.old_port) for move in first.endpoints
+    )
+
+
+def _hosts(settings: ClusterSettings) -> dict[str, str]:
+    """Of instances and custom endpoints, by identifier; these two kinds share no host names."""
+    hosts = {f"instance {one.identifier}": one.endpoint for one in settings.members}
+    return hosts | {f"custom endpoint {one.identifier}": one.endpoint for one in settings.custom_endpoints}

@@ -26,7 +26,8 @@ def remove_endpoints(cluster: str, calls: Calls) -> tuple[str, ...]:
 
 
 def put_endpoints(cluster: str, wanted: tuple[CustomEndpoint, ...], calls: Calls) -> None:
-    """Creates what is missing, modifies what differs, deletes what should not be there. A name not free yet waits for a later call."""
+    """Creates what is missing, modifies what differs, deletes what should not be there. A name that is not free yet is tried
+    again by a later call."""
     there = {one.identifier: one for one in read_endpoints(cluster, calls)}
     for one in wanted:
         subject = f"custom endpoint {one.identifier}"

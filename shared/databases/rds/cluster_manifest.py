@@ -64,7 +64,7 @@ def without_extras(
     scaling: ReplicaScaling | None = None,
     unknown: Mapping[str, str] | None = None,
 ) -> ClusterSettings:
-    """What DescribeDBClusters and DescribeDBInstances alone tell: without further calls, custom endpoints and scaling as given."""
+    """What DescribeDBClusters and DescribeDBInstances alone tell; custom endpoints and scaling are as given."""
     is_aurora = cluster["Engine"].startswith("aurora")
     domain: Mapping[str, Any] = next(iter(cluster.get("DomainMemberships", ())), {})
     insights = bool(cluster.get("PerformanceInsightsEnabled"))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.databases.rds.calls import Calls
 from shared.databases.rds.cluster_kind import Kind
 from shared.databases.rds.cluster_scene import Scene, look
-from shared.databases.rds.cluster_source import name_of
+from shared.databases.rds.cluster_source import cluster_of, name_of
 from shared.databases.rds.names import old_name, side_name
+from shared.databases.rds.waiting import wait_seconds
 from shared.model.errors import Conflict, NotReady
 from shared.model.naming import listed
-from shared.model.plan import AuroraCluster, CutOver, RdsCluster
+from shared.model.plan import CutOver
 from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, EndpointMove, ItemRestore, RestoreOrder, RestoreStage
 
-SOONEST_SECONDS = 5.0
-LATEST_SECONDS = 60.0
-PATIENCE = 6
-"""The next look comes after a sixth of the time that the present phase already takes."""
 SETTLE_SECONDS = 3600.0
 """Longest time for changed settings to show; what still differs then cannot be put right from here."""
 STUCK = frozenset(
@@ -40,7 +38,9 @@ STUCK = frozenset(
         "storage-full",
     }
 )
-"""States of clusters and instances that do not end by themselves (Aurora user guide, Viewing DB cluster and instance status)."""
+"""States of clusters and instances that do not end by themselves (Aurora user guide, Viewing DB cluster status)."""
+
+_STAMP = re.compile(r"-r\d{8}t\d{6}z")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class Work:
     @property
     def leads_to_endpoint(self) -> bool:
         """Whether the cut-over renames nothing."""
-        database = self.order.database
-        return isinstance(database, AuroraCluster | RdsCluster) and database.cut_over is CutOver.ENDPOINT
+        return cluster_of(self.order).cut_over is CutOver.ENDPOINT
 
 
 def begin_work(order: RestoreOrder, kind: Kind, now: datetime, calls: Calls) -> Work:
@@ -93,14 +92,13 @@ def under_way(
     message: str,
 ) -> DatabaseRestore:
     """Come back later; the pause grows with the time the phase has taken, so that hours do not fill the engine's history."""
-    seconds = (work.now - (item.since or work.now)).total_seconds() / PATIENCE
     known = _known(work, previous)
     return replace(
         known,
         stage=stage,
         items=(item,),
         done=False,
-        wait_seconds=min(LATEST_SECONDS, max(SOONEST_SECONDS, seconds)),
+        wait_seconds=wait_seconds(item.since, work.now),
         message=message,
     )
 
@@ -151,3 +149,15 @@ def require_settling(item: ItemRestore, now: datetime, found: tuple[str, ...], a
     """Raises NotReady when settings differ for longer than any change takes."""
     if item.since is not None and (now - item.since).total_seconds() > SETTLE_SECONDS:
         raise NotReady(f"{item.side or item.name} does not get its settings: {listed(found, '; ')}.", hint=advice)
+
+
+def rivals_of(work: Work) -> list[str]:
+    """Copies of the same cluster that another run is making. The lease keeps apart only the runs of one plan."""
+    return [
+        f"{name} is {cluster['Status']}"
+        for name, cluster in work.scene.clusters()
+        if name.startswith(f"{work.name}-r")
+        and _STAMP.fullmatch(name[len(work.name) :])
+        and name != work.side(work.name)
+        and cluster["Status"] in ("creating", "modifying", "renaming")
+    ]

@@ -18,6 +18,7 @@ from shared.databases.rds.cluster_progress import (
     remembered,
     require_alive,
     require_settling,
+    rivals_of,
     under_way,
 )
 from shared.databases.rds.cluster_reconcile import AVAILABLE, reconcile_cluster, reconcile_member, when_free
@@ -103,6 +104,11 @@ def _old_copy(work: Work, previous: DatabaseRestore | None, item: ItemRestore) -
 
 
 def _restore_cluster(work: Work, previous: DatabaseRestore | None, item: ItemRestore) -> DatabaseRestore:
+    if rivals := rivals_of(work):
+        raise Conflict(
+            f"{work.name} is being restored already: {', '.join(rivals)}. Nothing live was touched.",
+            hint="Wait until that restore has ended.",
+        )
     source = find_source(work.order, work.kind, work.scene, work.now, work.calls)
     if not source.is_reached:
         waiting = item.entered("waiting", work.now)
@@ -244,8 +250,8 @@ def _side_names(work: Work, item: ItemRestore) -> dict[str, str]:
 
 
 def _known_by_id(item: ItemRestore, work: Work, copy: Described) -> ClusterSettings:
-    """The settings to have, under the final names, with the resource ids of what was made: by these it is known at the cut-over,
-    whatever names it bears then."""
+    """The settings to have, under the final names, with the resource ids of what was made: by these it is known at the
+    cut-over, whatever names it bears then."""
     settings = from_record(item.settings, ClusterSettings)
     made = {one["DBInstanceIdentifier"]: read_member(one, is_writer=False) for one in work.scene.members(copy)}
     members = tuple(

@@ -18,6 +18,10 @@ class Scene:
         self._clusters = {cluster["DBClusterIdentifier"]: cluster for cluster in clusters}
         self._instances = {instance["DBInstanceIdentifier"]: instance for instance in instances}
 
+    def clusters(self) -> Iterable[tuple[str, Described]]:
+        """All of them, by name."""
+        return self._clusters.items()
+
     def cluster(self, name: str) -> Described | None:
         return self._clusters.get(name.lower())
 

@@ -1,12 +1,15 @@
-"""What a cluster is restored from: the recovery window of the cluster that had the point, live or deleted, or a kept snapshot."""
+"""What a cluster is restored from: the recovery window of the cluster that had the point, live or deleted, a snapshot, or the
+old copy that an undo goes back to."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from shared.databases.rds import snapshots
 from shared.databases.rds.calls import Calls
 from shared.databases.rds.cluster_kind import Kind
 from shared.databases.rds.cluster_manifest import read_cluster
@@ -14,10 +17,12 @@ from shared.databases.rds.cluster_scene import Described, Scene
 from shared.databases.rds.errors import none_if_gone
 from shared.model.checks import CheckResult, failed
 from shared.model.cluster_settings import ClusterSettings
+from shared.model.plan import AuroraCluster, RdsCluster
 from shared.model.records import from_record
 from shared.model.restore import DatabaseRestore, RestoreOrder
 from shared.model.times import iso
 
+_SET_ASIDE = re.compile(r".*-(?:r|old)\d{8}t\d{6}z")
 GOING = ("deleting",)
 """States from which nothing can be restored any more."""
 
@@ -57,9 +62,19 @@ class Source:
         return {Way.PITR: "pitr", Way.SNAPSHOT: self.snapshot, Way.OLD_COPY: self.identifier, Way.NONE: ""}[self.way]
 
 
+def cluster_of(order: RestoreOrder) -> AuroraCluster | RdsCluster:
+    if not isinstance(order.database, AuroraCluster | RdsCluster):
+        raise TypeError(f"{order.database.key} is not a cluster")
+    return order.database
+
+
 def name_of(order: RestoreOrder) -> str:
-    """The cluster's identifier as RDS stores it. Only databases with an identifier come to this room."""
-    return str(getattr(order.database, "identifier", "")).lower()
+    """The cluster's identifier as RDS stores it."""
+    return cluster_of(order).identifier.lower()
+
+
+def region_of(order: RestoreOrder) -> str:
+    return cluster_of(order).region
 
 
 def noted_settings(order: RestoreOrder) -> ClusterSettings | None:
@@ -76,27 +91,42 @@ def find_source(order: RestoreOrder, kind: Kind, scene: Scene, at: datetime, cal
     Raises:
         Throttled, Unreachable, Forbidden: the service.
     """
-    name = name_of(order)
-    described = scene.cluster(name)
-    live = read_cluster(described, scene, at, calls) if described else None
     if order.undo is not None:
-        return _undo(order, order.undo, kind, scene, live)
+        return _undo(order, order.undo, kind, scene, at, calls)
+    described = scene.cluster(name_of(order))
+    live = read_cluster(described, scene, at, calls) if described else None
     manifest = noted_settings(order)
     known = Source(settings=live or manifest, live=live, manifest=manifest)
     return _data(known, order, kind, scene, calls)
 
 
-def _undo(order: RestoreOrder, first: DatabaseRestore, kind: Kind, scene: Scene, live: ClusterSettings | None) -> Source:
-    """The cluster that the first restore has set aside, under whatever name it is."""
+def _undo(order: RestoreOrder, first: DatabaseRestore, kind: Kind, scene: Scene, at: datetime, calls: Calls) -> Source:
+    """The cluster that the first restore has set aside, under whatever name it is, and the one that it replaces again."""
     item = first.items[0] if first.items else None
     if item is None or not item.kept_settings:
-        return Source(live=live, problems=(_no_copy(order, kind, "the restore has set nothing aside"),))
+        return Source(problems=(_no_copy(order, kind, "the restore has set nothing aside"),))
     settings = from_record(item.kept_settings, ClusterSettings)
+    live = _replaced_again(order, first, settings, scene, at, calls)
     old = scene.cluster_of(settings.resource_id)
     if old is None:
         reason = f"{item.kept or settings.identifier} ({settings.resource_id}) does not exist any more"
         return Source(live=live, settings=settings, problems=(_no_copy(order, kind, reason),))
     return Source(way=Way.OLD_COPY, settings=settings, live=live, identifier=old["DBClusterIdentifier"])
+
+
+def _replaced_again(
+    order: RestoreOrder, first: DatabaseRestore, old: ClusterSettings, scene: Scene, at: datetime, calls: Calls
+) -> ClusterSettings | None:
+    """What an undo sets aside: the cluster of the name, unless that is the old one itself, because the restore led to an
+    endpoint or did not get so far. Then it is what the restore has made, under the names meant for it."""
+    bearer = scene.cluster(name_of(order))
+    if bearer is not None and bearer["DbClusterResourceId"] != old.resource_id:
+        return read_cluster(bearer, scene, at, calls)
+    made = from_record(first.items[0].settings, ClusterSettings) if first.items[0].settings else None
+    there = scene.cluster_of(made.resource_id) if made else None
+    if made is None or there is None or made.resource_id == old.resource_id:
+        return None
+    return read_cluster(there, scene, at, calls) if first.endpoints else made
 
 
 def _no_copy(order: RestoreOrder, kind: Kind, reason: str) -> CheckResult:
@@ -114,6 +144,8 @@ def _data(known: Source, order: RestoreOrder, kind: Kind, scene: Scene, calls: C
     its = known.manifest or known.live
     owner_id = its.resource_id if its else ""
     owner = scene.cluster_of(owner_id)
+    if known.live is None and owner is not None and not _SET_ASIDE.fullmatch(owner["DBClusterIdentifier"]):
+        return dataclasses.replace(known, problems=(_renamed(order, kind, owner),))
     if owner is not None and owner["Status"] not in GOING:
         window = dataclasses.replace(
             known,
@@ -138,6 +170,16 @@ def _data(known: Source, order: RestoreOrder, kind: Kind, scene: Scene, calls: C
     if snapshot := _snapshot(order, calls):
         return dataclasses.replace(window, way=Way.SNAPSHOT, snapshot=snapshot)
     return dataclasses.replace(window, problems=(_out_of_reach(kind, order.database.key, point, owner_id, window),))
+
+
+def _renamed(order: RestoreOrder, kind: Kind, owner: Described) -> CheckResult:
+    return failed(
+        f"{kind.check}-source",
+        order.database.key,
+        f"{kind.word} {name_of(order)} does not exist: the one that the restore point is of ({owner['DbClusterResourceId']}) is "
+        f"called {owner['DBClusterIdentifier']} now.",
+        "Name it so in the plan, or rename it back.",
+    )
 
 
 def _out_of_reach(kind: Kind, subject: str, point: datetime | None, owner_id: str, window: Source) -> CheckResult:
@@ -172,11 +214,5 @@ def _snapshot(order: RestoreOrder, calls: Calls) -> str:
     """The ARN of the snapshot that the point keeps, if it can be restored from."""
     items = order.protection.items if order.protection else ()
     arn = next((item.backup_arn for item in items if item.backup_arn), "")
-    if not arn:
-        return ""
-    found = none_if_gone(
-        lambda: calls.rds_list(
-            "describe_db_cluster_snapshots", "DBClusterSnapshots", f"snapshot {arn}", DBClusterSnapshotIdentifier=arn
-        )
-    )
-    return arn if found and found[0]["Status"] == "available" else ""
+    found = snapshots.find(snapshots.OF_CLUSTER, arn, calls) if arn else None
+    return found.arn if found is not None and found.is_available else ""

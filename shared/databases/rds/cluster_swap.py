@@ -1,7 +1,7 @@
 """Who has to be renamed next so that one cluster with its instances takes the names of another: looks only, decides only.
 
-Clusters and instances are known by their resource ids, which no rename changes. Whatever happened before, also a crash at any line,
-the next renames follow from who bears which name now:
+Clusters and instances are known by their resource ids, which no rename changes. Whatever happened before, also a crash at any
+line, the next renames follow from who bears which name now:
 
 1. the outgoing cluster, if it bears the final name, is renamed aside; then its instances, all of them;
 2. the incoming cluster takes the final name; then its instances take theirs.
