@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.model.errors import Misconfigured
+from shared.wiring.aws import RESTORE_MACHINE_VARIABLE
 
 _HINT = "The template infra/aws/template.yaml sets them; deploy it again."
 
@@ -32,7 +33,7 @@ class Settings:
             raise Misconfigured(f"The function's environment lacks {', '.join(missing)}.", hint=_HINT)
         return cls(
             **{field: environment[name] for field, name in names.items()},
-            restore_machine=environment.get("RESTORE_STATE_MACHINE", ""),
+            restore_machine=environment.get(RESTORE_MACHINE_VARIABLE, ""),
             safety_quiet_seconds=_seconds(environment, "SAFETY_QUIET_SECONDS"),
         )
 

@@ -29,6 +29,9 @@ ROOMS = {
     "window": ("catalog", "clusters", "databases", "scalar"),
     "watchdog": ("catalog", "clusters", "scalar", "signals"),
     "protect": ("catalog", "databases"),
+    "restore": ("catalog", "clusters", "databases", "executions", "scalar"),
+    "applications": ("catalog", "clusters", "scalar"),
+    "databases": ("catalog", "databases"),
 }
 """Which rooms of `shared` each function has. The versions of what they need are those of pyproject.toml."""
 LIBRARIES_OF_EVERY = ("aws-lambda-powertools", "msgspec")

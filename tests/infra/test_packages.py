@@ -25,6 +25,9 @@ ROOMS_BEHIND = {
     "admin": {"scalar"},
     "signals": {"signals"},
     "database": {"databases"},
+    "applications": {"clusters", "scalar"},
+    "endpoints": {"clusters", "scalar"},
+    "executions": {"executions"},
     "clock": set(),
 }
 """Which rooms of `shared` the wiring opens for each part of the port `Rooms`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from shared.catalog.dynamodb import ACTIONS as CATALOG_ACTIONS
-from shared.databases.dynamodb import actions as actions_module
+from shared.databases.dynamodb import actions as dynamodb
+from shared.databases.rds import actions as rds
+from shared.executions.step_functions import ACTIONS as EXECUTION_ACTIONS
+from shared.wiring.aws import RESTORE_MACHINE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = yaml_parse((ROOT / "infra" / "aws" / "template.yaml").read_text())
@@ -27,6 +31,8 @@ WITHOUT_RESOURCE = {
     "dynamodb:ListBackups",
     "dynamodb:ListTables",
 }
+LISTING_ALL = set(rds.CHECK_ACTIONS)
+"""These know resources, but which instance or cluster bears which name is seen by listing all."""
 SIDE_TABLES = "table/scalar-backup.*"
 
 
@@ -37,6 +43,20 @@ def statements(role: str) -> list[dict[str, Any]]:
 def actions(statement: dict[str, Any]) -> set[str]:
     given = statement["Action"]
     return {given} if isinstance(given, str) else set(given)
+
+
+def allowed(role: str) -> list[dict[str, Any]]:
+    return [statement for statement in statements(role) if statement["Effect"] == "Allow"]
+
+
+def granted(role: str) -> set[str]:
+    return set().union(*(actions(statement) for statement in allowed(role)))
+
+
+def arns(statement: dict[str, Any]) -> list[str]:
+    """The resources of a statement, as the text that they are made from."""
+    given = statement["Resource"]
+    return [item["Fn::Sub"] for item in (given if isinstance(given, list) else [given])]
 
 
 def test_the_catalog_cannot_be_lost_by_accident() -> None:
@@ -75,42 +95,115 @@ def test_no_two_functions_share_a_role() -> None:
 
 @pytest.mark.parametrize("name", sorted(ROLES))
 def test_no_statement_is_broader_than_its_actions_force_it_to_be(name: str) -> None:
-    for statement in statements(name):
-        assert statement["Effect"] == "Allow"
+    for statement in allowed(name):
         assert not any("*" in action for action in actions(statement)), statement
         if statement["Resource"] == "*":
-            assert actions(statement) <= WITHOUT_RESOURCE, statement
+            assert actions(statement) <= WITHOUT_RESOURCE | LISTING_ALL, statement
 
 
-CHANGES_TABLES = {
-    action
-    for action in actions_module.PROTECT_SIDE_TABLE_ACTIONS
-    if not re.search(r":(Describe|Get|List|Query|Scan|Restore)", action)
-}
+def changing(names: Iterable[str]) -> set[str]:
+    return {name for name in names if not re.search(r":(BatchGet|Describe|Get|List|Query|Scan)", name)}
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
-def test_no_role_can_change_or_delete_a_table_that_is_not_a_side_table(role: str) -> None:
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"DatabasesRole"}))
+def test_only_the_restore_of_databases_can_change_or_delete_a_table_that_is_not_a_side_table(role: str) -> None:
     """The catalog's own table is no side table either: its items are written, the table is not."""
-    for statement in statements(role):
-        if actions(statement) & CHANGES_TABLES:
-            resources = [item["Fn::Sub"] for item in statement["Resource"]]
-            assert all(SIDE_TABLES in resource for resource in resources), statement
+    changes_tables = changing(dynamodb.PROTECT_SIDE_TABLE_ACTIONS) - {"dynamodb:RestoreTableToPointInTime"}
+    for statement in allowed(role):
+        if actions(statement) & changes_tables:
+            assert all(SIDE_TABLES in resource for resource in arns(statement)), statement
 
 
-def test_the_roles_have_the_database_actions_that_the_code_uses_and_no_others() -> None:
-    def granted(role: str) -> set[str]:
-        return set().union(*(actions(s) for s in statements(role))) - {"eks:DescribeCluster"}
+def test_no_restore_can_touch_the_catalogs_table_whatever_a_plan_names() -> None:
+    (denied,) = [item for role in ROLES for item in statements(role) if item["Effect"] == "Deny"]
+    assert denied in statements("DatabasesRole")
+    assert denied["Resource"] == {"Fn::GetAtt": ["Catalog", "Arn"]}
+    on_tables = {name for name in granted("DatabasesRole") if name.startswith("dynamodb:")}
+    assert actions(denied) >= changing(on_tables) - set(CATALOG_ACTIONS)
 
-    assert granted("CheckRole") == set(actions_module.CHECK_ACTIONS)
-    wanted = {*actions_module.PROTECT_ACTIONS, *actions_module.PROTECT_SIDE_TABLE_ACTIONS}
-    assert granted("ProtectRole") == wanted
+
+def test_databases_are_deleted_only_where_the_name_bears_a_restores_stamp() -> None:
+    deleting = [item for role in ROLES for item in allowed(role) if any(":DeleteDB" in name for name in actions(item))]
+    assert deleting
+    for statement in deleting:
+        assert all(
+            resource.rpartition(":")[2].startswith(("scalar-backup-", "*-old????????t", "*-r????????t"))
+            for resource in arns(statement)
+        )
+
+
+@pytest.mark.parametrize(
+    ("role", "wanted"),
+    [
+        ("CheckRole", {*dynamodb.CHECK_ACTIONS, *rds.CHECK_ACTIONS}),
+        ("WindowRole", {*rds.WINDOW_SNAPSHOT_ACTIONS}),
+        ("ProtectRole", {*dynamodb.PROTECT_ACTIONS, *dynamodb.PROTECT_SIDE_TABLE_ACTIONS, *rds.PROTECT_ACTIONS}),
+        ("RestoreRole", {*dynamodb.RESTORE_FORECAST_ACTIONS, *rds.CHECK_ACTIONS, *EXECUTION_ACTIONS}),
+        ("ApplicationsRole", set()),
+        (
+            "DatabasesRole",
+            {
+                *dynamodb.RESTORE_FORECAST_ACTIONS,
+                *dynamodb.RESTORE_ACTIONS,
+                *dynamodb.RESTORE_ACCOUNT_ACTIONS,
+                *dynamodb.RESTORE_STREAM_ACTIONS,
+                *rds.RESTORE_ACTIONS,
+                *rds.DISCARD_ACTIONS,
+                *rds.PASS_ROLE_ACTIONS,
+            },
+        ),
+    ],
+)
+def test_the_roles_have_the_actions_that_the_code_uses_and_no_others(role: str, wanted: set[str]) -> None:
+    assert granted(role) - {"eks:DescribeCluster"} == wanted
+
+
+@pytest.mark.parametrize(
+    ("role", "names", "resources"),
+    [
+        ("WindowRole", rds.WINDOW_SNAPSHOT_ACTIONS, ("db:*", *rds.WINDOW_SNAPSHOT_RESOURCES)),
+        ("ProtectRole", set(rds.PROTECT_ACTIONS) - LISTING_ALL, rds.WINDOW_SNAPSHOT_RESOURCES),
+        ("DatabasesRole", set(rds.RESTORE_ACTIONS) - LISTING_ALL, rds.RESTORE_RESOURCES),
+        ("DatabasesRole", set(rds.DISCARD_ACTIONS) - LISTING_ALL, rds.DISCARD_RESOURCES),
+    ],
+)
+def test_rights_on_instances_and_clusters_reach_as_far_as_the_code_says(
+    role: str, names: Iterable[str], resources: tuple[str, ...]
+) -> None:
+    (statement,) = [item for item in allowed(role) if actions(item) == set(names)]
+    prefix = "arn:${AWS::Partition}:rds:*:${AWS::AccountId}:"
+    assert {resource.removeprefix(prefix) for resource in arns(statement)} == set(resources)
 
 
 def test_exactly_the_functions_that_talk_to_clusters_may_find_them() -> None:
     """The watchdog too: it asks which pods are gone, and may have to reach the others through the API server."""
-    may = {role for role in ROLES if any("eks:DescribeCluster" in actions(item) for item in statements(role))}
-    assert may == {"CheckRole", "WindowRole", "WatchdogRole"}
+    may = {role for role in ROLES if "eks:DescribeCluster" in granted(role)}
+    assert may == {"CheckRole", "WindowRole", "WatchdogRole", "RestoreRole", "ApplicationsRole"}
+
+
+def test_the_restore_function_is_told_the_machine_that_the_template_makes_and_may_start_no_other() -> None:
+    """Its name is spelled out, because the machine and the function cannot each be made first."""
+    name = RESOURCES["RestoreStateMachine"]["Properties"]["Name"]["Fn::Sub"]
+    arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:" + name
+    variables = RESOURCES["RestoreFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables == {RESTORE_MACHINE_VARIABLE: {"Fn::Sub": arn}}
+    (starts,) = [item for item in allowed("RestoreRole") if "states:StartExecution" in actions(item)]
+    assert starts["Resource"] == {"Fn::Sub": arn}
+
+
+def test_old_copies_are_looked_for_by_the_clock() -> None:
+    properties = RESOURCES["OldCopiesDue"]["Properties"]
+    (target,) = properties["Targets"]
+    assert properties["ScheduleExpression"].startswith("rate(")
+    assert target["Arn"] == {"Fn::GetAtt": ["DatabasesFunction", "Arn"]}
+    assert json.loads(target["Input"]) == {"step": "restore_clean_up"}
+    permission = RESOURCES["OldCopiesDuePermission"]["Properties"]
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["OldCopiesDue", "Arn"]}
+
+
+def test_the_end_of_every_run_that_no_catch_can_see_is_told() -> None:
+    machines = RESOURCES["ExecutionEnded"]["Properties"]["EventPattern"]["detail"]["stateMachineArn"]
+    assert machines == [{"Ref": "BackupStateMachine"}, {"Ref": "RestoreStateMachine"}]
 
 
 def test_every_function_may_keep_its_records_in_the_catalog_and_no_more() -> None:
@@ -140,8 +233,8 @@ def test_a_state_machine_may_invoke_exactly_the_functions_it_calls(name: str) ->
 
 def test_what_cannot_be_started_ends_in_the_dead_letter_queue() -> None:
     schedule = RESOURCES["NightlyBackup"]["Properties"]["Target"]
-    (rule,) = RESOURCES["BackupRequested"]["Properties"]["Targets"]
-    for target in (schedule, rule):
+    rules = [item for item in RESOURCES.values() if item["Type"] == "AWS::Events::Rule"]
+    for target in (schedule, *(target for rule in rules for target in rule["Properties"]["Targets"])):
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
 
 
@@ -154,7 +247,7 @@ def test_the_schedule_has_a_time_zone_and_fires_on_the_minute() -> None:
 def test_the_outputs_are_those_that_the_command_line_looks_for() -> None:
     wanted = {
         "CatalogTable", "BackupStateMachineArn", "WatchdogStateMachineArn", "CheckFunctionName", "WatchdogFunctionName",
-        "EventBusName",
+        "EventBusName", "RestoreFunctionName", "RestoreStateMachineArn", "RestoreRoleArn", "ApplicationsRoleArn",
     }  # fmt: skip
     assert wanted <= set(TEMPLATE["Outputs"])
 
