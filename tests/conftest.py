@@ -13,11 +13,12 @@ _ON_REAL = re.compile(r"[\[-]real[\]-]")
 
 
 class FilesAndControlPlanes(LoadFileScheduling):
-    """A scenario file is shared out twice, once for each control plane: a world runs on one of them, and is slow to start."""
+    """Scenarios on the real control plane count as one more file: one worker takes them all, in one world. Several such worlds at
+    once would crowd a small machine so much that time-outs slip."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return f"{file} on the real control plane" if _is_on_real(nodeid) else file
+        return "scenarios on the real control plane" if _is_on_real(nodeid) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndControlPlanes | None:
@@ -26,7 +27,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndCont
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Scenarios take longest, so they begin. Those of one control plane stand together: a worker starts few worlds."""
+    """Scenarios take longest, so they begin; those on the real control plane longest of all. A worker has all its scenarios one
+    after the other: it starts one world, and no other test ends it early."""
     items.sort(key=lambda item: (not item.nodeid.startswith(SCENARIOS), not _is_on_real(item.nodeid)))
 
 

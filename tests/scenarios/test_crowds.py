@@ -16,8 +16,8 @@ pytestmark = pytest.mark.stand_in_only(reason="runs meet in the catalog and at t
 
 RELEASE, PLAN, OTHER_PLAN = "crowded", "crowd-one", "crowd-two"
 SLOW = {"SANDBOX_PAUSE_LATENCY_SECONDS": "4"}
-"""So long the first run has its lease and its journal before a pod is paused: meanwhile the checks of the others pass, also on a
-busy machine."""
+"""So long the first run has its lease and its journal before a pod is paused. The checks of the others pass meanwhile, on a
+busy machine as well."""
 
 
 @pytest.fixture(scope="module")

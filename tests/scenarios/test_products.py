@@ -55,6 +55,7 @@ def install_application(kube: ClusterClient, name: str, image: str, config_map: 
         "name": "api",
         "image": image,
         "volumeMounts": [{"name": "properties", "mountPath": f"/scalardb-cluster/node/{key}", "subPath": key}],
+        "startupProbe": {"tcpSocket": {"port": 60053}, "periodSeconds": 1, "failureThreshold": 60},
     }
     spec = {"containers": [container], "volumes": [{"name": "properties", "configMap": {"name": config_map}}]}
     template = {"metadata": {"labels": {"app": name}}, "spec": spec}
