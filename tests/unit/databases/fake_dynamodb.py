@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from threading import RLock
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
 
 from tests.unit.databases.fake_clock import FakeClock
+from tests.unit.databases.fake_settings import SettingsOfTables, kept_by_restores, overridden, refusal
 
 REGION = "ap-northeast-1"
 ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/"
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Killed(BaseException):
@@ -43,6 +48,14 @@ class Table:
     policy: str = ""
     insights: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
+    updating_until: datetime | None = None
+    time_to_live_changed: datetime | None = None
+    id: str = field(default_factory=lambda: str(uuid4()))
+    history: list[tuple[datetime, str]] = field(default_factory=list)
+    """What its data was, since when."""
+
+    def data_at(self, at: datetime) -> str:
+        return next((data for since, data in reversed(self.history) if since <= at), "")
 
 
 @dataclass
@@ -54,9 +67,13 @@ class Backup:
     available_at: datetime
     restored_to: datetime | None
     kind: str = "USER"
+    table_id: str = ""
+    data: str = ""
+    described: dict[str, Any] = field(default_factory=dict)
+    """What the backup keeps of the table's settings."""
 
 
-class FakeDynamoDb:
+class FakeDynamoDb(SettingsOfTables):
     """The account's state; `session()` gives clients of it."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -81,6 +98,12 @@ class FakeDynamoDb:
         self.call_times: list[tuple[str, float]] = []
         self.targets: list[dict[str, Any]] = []
         self.policies: list[dict[str, Any]] = []
+        self.update_seconds = 0.0
+        self.deletions: list[tuple[str, str, list[str]]] = []
+        """Of live tables: name, id, and the names of the AVAILABLE backups of that very table."""
+        self.restores: list[tuple[str, str]] = []
+        """Target and backup of every restore from a backup."""
+        self.after_restore: Callable[[Table], None] = lambda table: None
         self._backup_number = 0
         self.lock = RLock()
 
@@ -91,6 +114,13 @@ class FakeDynamoDb:
         created = self.clock.now() - timedelta(seconds=age)
         self.tables[name] = Table(name, created, created if recovery else None, **more)
         return self.tables[name]
+
+    def write(self, name: str, data: str) -> None:
+        self.tables[name].history.append((self.clock.now(), data))
+
+    def data(self) -> dict[str, str]:
+        """Of every live table, as it is now."""
+        return {name: self.tables[name].data_at(self.clock.now()) for name in sorted(self.live())}
 
     def live(self) -> set[str]:
         self._settle()
@@ -104,7 +134,7 @@ class FakeDynamoDb:
         """Somebody deletes a live table: DynamoDB keeps a system backup of it."""
         table = self.tables.pop(name)
         if table.recovery_since:
-            self._new_backup(name, f"{name}$DeletedTableBackup", None, "SYSTEM")
+            self._new_backup(table, f"{name}$DeletedTableBackup", "SYSTEM")
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
@@ -133,6 +163,8 @@ class FakeDynamoDb:
             return "DELETING"
         if table.active_at and self.clock.now() < table.active_at:
             return "CREATING"
+        if table.updating_until and self.clock.now() < table.updating_until:
+            return "UPDATING"
         return table.status or "ACTIVE"
 
     def _table(self, name: str, code: str = "ResourceNotFoundException") -> Table:
@@ -154,6 +186,7 @@ class FakeDynamoDb:
         return {
             "Table": {
                 "TableName": table.name,
+                "TableId": table.id,
                 "TableArn": ARN + table.name,
                 "TableStatus": self._status(table),
                 "CreationDateTime": table.created,
@@ -205,17 +238,48 @@ class FakeDynamoDb:
             active_at=now + timedelta(seconds=self.restore_seconds),
             restore={"SourceTableArn": ARN + SourceTableName, "RestoreDateTime": RestoreDateTime},
             protected=self.restored_are_protected,
+            history=[(now, source.data_at(RestoreDateTime))],
+            described=kept_by_restores(source),
         )
         running = sum(self._status(table) == "CREATING" for table in self.tables.values())
         self.most_restores = max(self.most_restores, running)
         return self._describe_table(TargetTableName)
 
-    def _new_backup(self, table: str, name: str, restored_to: datetime | None, kind: str) -> Backup:
+    def _restore_table_from_backup(self, TargetTableName: str, BackupArn: str, **overrides: Any) -> dict[str, Any]:
+        backup, now = self.backups.get(BackupArn), self.clock.now()
+        if backup is None:
+            raise refusal("BackupNotFoundException")
+        if now < backup.available_at:
+            raise refusal("BackupInUseException")
+        if TargetTableName in self.tables:
+            in_use = self._status(self.tables[TargetTableName]) in ("CREATING", "DELETING")
+            raise refusal("TableInUseException" if in_use else "TableAlreadyExistsException")
+        if sum(self._status(table) == "CREATING" for table in self.tables.values()) >= self.max_restores:
+            raise refusal("LimitExceededException")
+        table = Table(
+            TargetTableName,
+            now,
+            None,
+            active_at=now + timedelta(seconds=self.restore_seconds),
+            restore={"SourceBackupArn": BackupArn, "SourceTableArn": ARN + backup.table, "RestoreDateTime": backup.requested},
+            history=[(now, backup.data)],
+            described=overridden(backup.described, overrides),
+        )
+        self.tables[TargetTableName] = table
+        self.restores.append((TargetTableName, BackupArn))
+        running = sum(self._status(table) == "CREATING" for table in self.tables.values())
+        self.most_restores = max(self.most_restores, running)
+        self.after_restore(table)
+        return self._describe_table(TargetTableName)
+
+    def _new_backup(self, table: Table, name: str, kind: str) -> Backup:
         self._backup_number += 1
         now = self.clock.now()
-        arn = f"{ARN}{table}/backup/{self._backup_number:08}"
+        arn = f"{ARN}{table.name}/backup/{self._backup_number:08}"
         available = now + timedelta(seconds=self.backup_seconds)
-        self.backups[arn] = Backup(arn, table, name, now, available, restored_to, kind)
+        restored_to = table.restore.get("RestoreDateTime") if table.restore else None
+        backup = Backup(arn, table.name, name, now, available, restored_to, kind, table.id, table.data_at(now))
+        self.backups[arn] = replace(backup, described=kept_by_restores(table))
         return self.backups[arn]
 
     def _create_backup(self, TableName: str, BackupName: str) -> dict[str, Any]:
@@ -224,14 +288,14 @@ class FakeDynamoDb:
             raise refusal("TableInUseException")
         if any(backup.table == TableName and self.clock.now() < backup.available_at for backup in self.backups.values()):
             raise refusal("BackupInUseException")
-        restored_to = table.restore["RestoreDateTime"] if table.restore else None
-        return {"BackupDetails": self._details(self._new_backup(TableName, BackupName, restored_to, "USER"))}
+        return {"BackupDetails": self._details(self._new_backup(table, BackupName, "USER"))}
 
     def _details(self, backup: Backup) -> dict[str, Any]:
         return {
             "BackupArn": backup.arn,
             "BackupName": backup.name,
             "TableName": backup.table,
+            "TableId": backup.table_id,
             "BackupType": backup.kind,
             "BackupStatus": "CREATING" if self.clock.now() < backup.available_at else "AVAILABLE",
             "BackupCreationDateTime": backup.requested,
@@ -241,7 +305,8 @@ class FakeDynamoDb:
     def _list_backups(
         self,
         BackupType: str,
-        TimeRangeLowerBound: datetime,
+        TimeRangeLowerBound: datetime = FIRST,
+        TimeRangeUpperBound: datetime = LAST,
         TableName: str = "",
         ExclusiveStartBackupArn: str = "",
     ) -> dict[str, Any]:
@@ -250,7 +315,7 @@ class FakeDynamoDb:
             backup
             for arn, backup in sorted(self.backups.items())
             if backup.kind == BackupType
-            and TimeRangeLowerBound <= backup.requested <= visible
+            and TimeRangeLowerBound <= backup.requested <= min(visible, TimeRangeUpperBound)
             and TableName in ("", backup.table)
             and arn > ExclusiveStartBackupArn
         ]
@@ -260,7 +325,20 @@ class FakeDynamoDb:
     def _describe_backup(self, BackupArn: str) -> dict[str, Any]:
         if BackupArn not in self.backups:
             raise refusal("BackupNotFoundException")
-        return {"BackupDescription": {"BackupDetails": self._details(self.backups[BackupArn])}}
+        backup = self.backups[BackupArn]
+        given = backup.described
+        mode = given.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+        source = {"TableName": backup.table, "TableId": backup.table_id, "BillingMode": mode}
+        source |= {name: given[name] for name in ("ProvisionedThroughput",) if name in given}
+        features = {name: given[name] for name in ("GlobalSecondaryIndexes", "SSEDescription") if name in given}
+        details = {name: value for name, value in self._details(backup).items() if not name.startswith("Table")}
+        return {
+            "BackupDescription": {
+                "BackupDetails": details,
+                "SourceTableDetails": source,
+                "SourceTableFeatureDetails": features,
+            }
+        }
 
     def _delete_backup(self, BackupArn: str) -> dict[str, Any]:
         if BackupArn not in self.backups:
@@ -276,11 +354,14 @@ class FakeDynamoDb:
             raise refusal("ResourceInUseException")
         if table.protected:
             raise refusal("ValidationException", "protected against deletion")
+        if self._status(table) == "UPDATING":
+            raise refusal("ResourceInUseException")
+        if not table.gone_at and not TableName.startswith("scalar-backup."):
+            held = [
+                each for each in self.backups.values() if each.table_id == table.id and each.available_at <= self.clock.now()
+            ]
+            self.deletions.append((TableName, table.id, [each.name for each in held]))
         table.gone_at = table.gone_at or self.clock.now() + timedelta(seconds=self.delete_seconds)
-        return {}
-
-    def _update_table(self, TableName: str, DeletionProtectionEnabled: bool) -> dict[str, Any]:
-        self._table(TableName).protected = DeletionProtectionEnabled
         return {}
 
     def _scan(self, TableName: str, ExclusiveStartKey: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
@@ -288,37 +369,6 @@ class FakeDynamoDb:
         rows = self._table(TableName).rows
         last = {"LastEvaluatedKey": {"row": {"N": str(start + self.page)}}} if len(rows) > start + self.page else {}
         return {"Items": rows[start : start + self.page], **last}
-
-    def _describe_time_to_live(self, TableName: str) -> dict[str, Any]:
-        name = self._table(TableName).time_to_live
-        found = {"TimeToLiveStatus": "ENABLED", "AttributeName": name} if name else {"TimeToLiveStatus": "DISABLED"}
-        return {"TimeToLiveDescription": found}
-
-    def _list_tags_of_resource(self, ResourceArn: str) -> dict[str, Any]:
-        return {"Tags": [{"Key": key, "Value": value} for key, value in self._table(ResourceArn).tags.items()]}
-
-    def _get_resource_policy(self, ResourceArn: str) -> dict[str, Any]:
-        if not (policy := self._table(ResourceArn).policy):
-            raise refusal("PolicyNotFoundException")
-        return {"Policy": policy}
-
-    def _describe_contributor_insights(self, TableName: str, IndexName: str = "") -> dict[str, Any]:
-        mode = self._table(TableName).insights.get(IndexName)
-        return {"ContributorInsightsStatus": "ENABLED" if mode else "DISABLED", "ContributorInsightsMode": mode or ""}
-
-    def _describe_kinesis_streaming_destination(self, TableName: str) -> dict[str, Any]:
-        return {
-            "KinesisDataStreamDestinations": [
-                {"StreamArn": arn, "DestinationStatus": "ACTIVE", "ApproximateCreationDateTimePrecision": precision}
-                for arn, precision in self._table(TableName).streams.items()
-            ]
-        }
-
-    def _describe_scalable_targets(self, **_: Any) -> dict[str, Any]:
-        return {"ScalableTargets": self.targets}
-
-    def _describe_scaling_policies(self, **_: Any) -> dict[str, Any]:
-        return {"ScalingPolicies": self.policies}
 
 
 class _Client:
@@ -329,11 +379,6 @@ class _Client:
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
         return lambda **parameters: self._account.call(self._service, operation, parameters)
-
-
-def refusal(code: str, message: str = "", operation: str = "Operation", status: int = 400) -> ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, operation)
 
 
 def _fault(code: str, operation: str) -> Exception:

@@ -186,7 +186,7 @@ class TestOthersAtWork:
     def test_a_backup_of_another_table_that_bears_our_name_is_not_taken_for_the_copy(self):
         world = World()
         world.clock.advance(1)
-        foreign = world.account._new_backup("bank.accounts", SIDE, None, "USER")
+        foreign = world.account._new_backup(world.account.tables["bank.accounts"], SIDE, "USER")
         reached = world.protect_to_the_end()
         assert item_of(reached, "bank.accounts").backup_arn != foreign.arn
         assert foreign.arn in world.account.backups

@@ -169,6 +169,9 @@ def _update(settings: Settings, clock: Clock) -> None:
     def update_table(handler: Any) -> Any:
         body = handler.body
         kinds = {kind for parameter, kind in _KINDS_OF_CHANGE.items() if parameter in body}
+        if all("Update" in update for update in body.get("GlobalSecondaryIndexUpdates", ())):
+            # Capacity of indexes goes with that of the table: a change of the billing mode needs both in one call.
+            kinds = {"capacity" if kind == "indexes" else kind for kind in kinds}
         if len(kinds) != 1:
             raise validation(
                 "At least one of ProvisionedThroughput, BillingMode, GlobalSecondaryIndexUpdates, SSESpecification, "
