@@ -36,9 +36,13 @@ STACK = "scalar-backup"
 CLUSTER, NAMESPACE, RELEASE = "prod-tokyo", "scalar", "orders"
 PLAN_NAME = "orders-prod"
 TIMEZONE = "Asia/Tokyo"
-GROUP = "scalar-backup"
+PARAMETERS = {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE, "SafetyQuietSeconds": "1"}
+"""Of the template. A backup made in the sandbox is exact to the moment, so no writer has to be gone for a minute."""
+GROUP, RESTORE_GROUP = "scalar-backup", "scalar-restore"
 CLUSTER_ROLES = ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn")
-"""Outputs of the stack: the roles of the functions that talk to the cluster."""
+"""Outputs of the stack: the roles of the functions of a backup that talk to the cluster."""
+RESTORE_ROLES = ("RestoreRoleArn", "ApplicationsRoleArn")
+"""Those of a restore, which belong to both groups."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class World:
     def _start(self) -> None:
         self.aws: RunningAws = self._exit.enter_context(aws_process.start(ROOT, log_file=self.state_dir / "aws.log"))
         self.kube = self._start_cluster(CLUSTER, self.state_dir / "cluster")
-        self.outputs = deploy.deploy(TEMPLATE, STACK, {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE}, self.aws.client)
+        self.outputs = deploy.deploy(TEMPLATE, STACK, PARAMETERS, self.aws.client)
         self.aws.settings(restore_precision_seconds=1.0)
         self._open_bank()
         self.deployment = self.install(RELEASE, pods=self.scale.pods, workers=self.scale.workers)
@@ -116,6 +120,8 @@ class World:
         operator = self.aws.client("sts").get_caller_identity()["Arn"]
         for principal in [*(self.outputs[role] for role in CLUSTER_ROLES), operator]:
             kube.grant_access(principal, GROUP)
+        for role in RESTORE_ROLES:
+            kube.grant_access(self.outputs[role], GROUP, RESTORE_GROUP)
 
     # -- what tests and the demo do with it
 
