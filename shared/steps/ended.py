@@ -14,7 +14,7 @@ from shared.model.errors import InvalidRequest
 from shared.model.times import iso
 from shared.steps.conclude import conclude
 from shared.steps.ports import Rooms
-from shared.steps.request import Answer, Request, mapping, number, text
+from shared.steps.request import Answer, Execution, Request, mapping, number, text
 from shared.steps.restore.ended import is_restore, restore_ended
 
 
@@ -25,12 +25,12 @@ async def ended(request: Request, rooms: Rooms) -> Answer:
     """
     detail = mapping(request.get("detail"), "'detail'")
     status, given = text(detail, "status"), _parsed(text(detail, "input", ""))
+    within = Execution(text(detail, "executionArn"), datetime.fromtimestamp(number(detail, "startDate") / 1000, UTC))
     if is_restore(given):
-        return await restore_ended(mapping(given, "The input"), text(detail, "executionArn"), status, rooms)
-    started_at = datetime.fromtimestamp(number(detail, "startDate") / 1000, UTC)
+        return await restore_ended(mapping(given, "The input"), within, status, rooms)
     return await conclude(
         {
-            "execution": {"id": text(detail, "executionArn"), "started_at": iso(started_at)},
+            "execution": {"id": within.id, "started_at": iso(within.started_at)},
             "input": given,
             "error": {"Error": f"Execution.{status}", "Cause": f"The execution ended as {status} without concluding its run."},
             "only_running": True,

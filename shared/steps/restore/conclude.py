@@ -15,7 +15,7 @@ from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, execution
 from shared.steps.restore.fence import LEASE_SLACK
 from shared.steps.restore.record import RECORD, all_progress, load_record, load_scope
-from shared.steps.restore.unfinished import ABANDONED, has_touched_live, needs_nobody, ways_on
+from shared.steps.restore.unfinished import ABANDONED, give_back, has_touched_live, needs_nobody, record_unbegun, ways_on
 
 FAILED, HALTED = "Restore Failed", "Restore Halted"
 _UNKNOWN = Cause(
@@ -38,6 +38,8 @@ async def restore_conclude(request: Request, rooms: Rooms) -> Answer:
     caught = cause_from_engine(request.get("error"))
     run = _find(given, rooms)
     if run is None or within is None or run.execution != within.id:
+        if run is None and within is not None:
+            record_unbegun(given, within, RunStatus.FAILED, caught or _UNKNOWN, rooms)
         return _tell_of_stranger(given, run, caught or _UNKNOWN, rooms)
     if run.status is RunStatus.SUCCEEDED:
         return _answer(run, caught or _UNKNOWN, lead_back=False)
@@ -65,7 +67,7 @@ def tell(run: Run, rooms: Rooms) -> Answer:
         "next": ways_on(run, rooms.catalog) if halted else "",
     }
     rooms.signals.publish(HALTED if halted else FAILED, detail)
-    rooms.catalog.release_lease(run.plan, run.id, run.token)
+    give_back(run, rooms)
     return _answer(run, cause, lead_back=False) | {"metrics": {"RestoresHalted" if halted else "RestoresFailed": 1}}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from shared.model.errors import UnknownRun
 from shared.model.run import Cause, RunKind, RunStatus
 from shared.steps.ports import Rooms
-from shared.steps.request import Answer, Request, text
+from shared.steps.request import Answer, Execution, Request, text
 from shared.steps.restore.conclude import tell
 from shared.steps.restore.payload import STARTED_BY
-from shared.steps.restore.unfinished import settle_deserted, ways_on
+from shared.steps.restore.unfinished import give_back, record_unbegun, settle_deserted, ways_on
 
 
 def is_restore(given: object) -> bool:
@@ -16,20 +16,21 @@ def is_restore(given: object) -> bool:
     return isinstance(given, dict) and given.get("action") in STARTED_BY
 
 
-async def restore_ended(given: Request, execution: str, status: str, rooms: Rooms) -> Answer:
+async def restore_ended(given: Request, execution: Execution, status: str, rooms: Rooms) -> Answer:
     """The run of `given` is halted, or interrupted when it had touched nothing, and its lease given back. Left alone when it
     has concluded by itself, or belongs to another execution by now."""
+    message = f"The execution ended as {status} without concluding its run."
+    cause = Cause(code=f"Execution.{status}", message=message, hint="Its history in the console shows where it stood.")
     try:
         run = rooms.catalog.run(text(given, "run"))
     except UnknownRun:
-        return {"run": given["run"], "metrics": {}}  # it had not begun: there is nothing to settle
-    if run.kind is not RunKind.RESTORE or run.execution != execution:
+        record_unbegun(given, execution, RunStatus.INTERRUPTED, cause, rooms)
+        return {"run": given["run"], "metrics": {}}
+    if run.kind is not RunKind.RESTORE or run.execution != execution.id:
         return {"run": run.id, "metrics": {}}
     if run.status is not RunStatus.RUNNING:
-        rooms.catalog.release_lease(run.plan, run.id, run.token)
+        give_back(run, rooms)
         return {"run": run.id, "metrics": {}}
-    message = f"The execution ended as {status} without concluding its run."
-    cause = Cause(code=f"Execution.{status}", message=message, hint="Its history in the console shows where it stood.")
     run = settle_deserted(run, rooms, rooms.clock.now(), cause)
     answer = tell(run, rooms)
     return answer | ({"next": ways_on(run, rooms.catalog)} if run.status is RunStatus.HALTED else {})

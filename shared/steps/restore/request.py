@@ -6,6 +6,7 @@ This step changes nothing by itself: it looks, remembers what it saw, and starts
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.model.checks import failures, summary
@@ -71,20 +72,24 @@ async def _plan_undo(request: Request, rooms: Rooms) -> Answer:
 
 
 async def _plan(asked: RestoreRequest, source: Source, rooms: Rooms) -> Answer:
-    now = rooms.clock.now().replace(microsecond=0)
-    made = await make_plan(asked, source, now, rooms, _stopped_by(source.undo_of, rooms))
-    made = _as_known(made, rooms)
+    now, stopped = rooms.clock.now().replace(microsecond=0), _stopped_by(source.undo_of, rooms)
+    made = await make_plan(asked, source, now, rooms, stopped)
+    made_at = _time_of(made, rooms)
+    if made_at != now:  # the names of what it makes and keeps carry the time
+        made = await make_plan(asked, source, made_at, rooms, stopped)
     await asyncio.to_thread(evidence.save, rooms.catalog, asked.plan, plan_document(made.restore.id), made)
     return describe(made.restore)
 
 
-def _as_known(made: RestoreScope, rooms: Rooms) -> RestoreScope:
+def _time_of(made: RestoreScope, rooms: Rooms) -> datetime:
     """The same plan asked for again keeps its time, and with it its run: two confirmations start one execution. Unless that
-    run is over, then this is a new restore."""
+    run is over: then this is a new restore, with a time of its own."""
     known = load_plan(rooms.catalog, made.restore.request.plan, made.restore.id)
-    if known is None or _is_over(restore_run_id(known.restore), rooms):
-        return made
-    return replace(made, restore=replace(made.restore, made_at=known.restore.made_at))
+    if known is None:
+        return made.restore.made_at
+    if not _is_over(restore_run_id(known.restore), rooms):
+        return known.restore.made_at
+    return max(made.restore.made_at, known.restore.made_at + timedelta(seconds=1))
 
 
 def _is_over(run_id: str, rooms: Rooms) -> bool:

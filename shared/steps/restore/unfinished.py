@@ -3,14 +3,16 @@ go on with one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from shared.model.errors import InvalidRequest, NotReady, UnknownRun
+from shared.model.errors import InvalidRequest, LeaseHeld, NotReady, UnknownRun
 from shared.model.records import replace
 from shared.model.restore import RestorePhase, RestoreRecord, Target
-from shared.model.run import Cause, Run, RunStatus
+from shared.model.run import Cause, Run, RunKind, RunStatus
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
+from shared.steps.request import Execution
 from shared.steps.restore.record import RECORD, all_progress, load_record, load_scope, restores_of
 
 PROBE_SECONDS = 60
@@ -63,7 +65,31 @@ def settle_deserted(run: Run, rooms: Rooms, now: datetime, cause: Cause | None =
         if record is not None:
             evidence.save(catalog, run.id, RECORD, replace(record, phase=RestorePhase.LED_BACK))
         return catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
-    return catalog.save_run(replace(run, status=RunStatus.HALTED, ended_at=now, cause=cause))
+    halted = replace(run, status=RunStatus.HALTED, ended_at=now)
+    return catalog.save_run(replace(halted, cause=replace(cause, hint=ways_on(halted, catalog))))
+
+
+def record_unbegun(given: object, within: Execution, status: RunStatus, cause: Cause, rooms: Rooms) -> None:
+    """A restore whose execution ended before it had a record gets one: it was tried, and the next plan is a new restore."""
+    if not isinstance(given, Mapping) or given.get("action") not in ("restore", "undo"):
+        return
+    plan, run = given.get("plan"), given.get("run")
+    if not isinstance(plan, str) or not isinstance(run, str) or not run.startswith(f"{plan}-"):
+        return
+    rooms.catalog.create_run(
+        Run(
+            id=run,
+            kind=RunKind.RESTORE,
+            plan=plan,
+            plan_revision=0,
+            reason=str(given["action"]),
+            execution=within.id,
+            started_at=within.started_at,
+            status=status,
+            ended_at=rooms.clock.now(),
+            cause=cause,
+        )
+    )
 
 
 def ways_on(run: Run, catalog: Catalog) -> str:
@@ -104,6 +130,16 @@ def require_no_holder(run: Run, prober: str, rooms: Rooms) -> int:
     lease = rooms.catalog.acquire_lease(run.plan, prober, now + timedelta(seconds=PROBE_SECONDS), now)
     rooms.catalog.release_lease(run.plan, prober, lease.token)
     return lease.token
+
+
+def give_back(run: Run, rooms: Rooms) -> None:
+    """Whatever lease the run still holds, also one that its record does not know of: its step died in between."""
+    now = rooms.clock.now()
+    try:
+        lease = rooms.catalog.acquire_lease(run.plan, run.id, now + timedelta(seconds=PROBE_SECONDS), now)
+    except LeaseHeld:
+        return  # somebody else's
+    rooms.catalog.release_lease(run.plan, run.id, lease.token)
 
 
 def _chain(run: str, catalog: Catalog) -> frozenset[str]:
