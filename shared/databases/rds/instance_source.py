@@ -119,7 +119,8 @@ def find_source(order: RestoreOrder, fleet: Fleet, now: datetime, calls: Calls) 
     is_there = owner is not None and owner.status != _GOING
     window = window_of(owner_id, owner if is_there else None, calls)
     settings = live or noted
-    if window.reaches_back_to(order.at) and (is_there or window.has_reached(order.at)):
+    begins = window.earliest is None and is_there and owner is not None and owner.retention_days > 0
+    if begins or (window.reaches_back_to(order.at) and (is_there or window.has_reached(order.at))):
         return Source(
             way=PITR,
             settings=settings,

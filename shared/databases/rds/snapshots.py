@@ -104,20 +104,20 @@ def begin(
         answer = calls.rds(kind.create, name, **{kind.identifier: name, kind.source: source, "Tags": tags.as_list(own)})
         begun = _snapshot(kind, answer[kind.answer])
     except BackupError as error:
-        if aws_code(error) not in TAKEN:
-            return WindowSnapshot(database=database, problem=error.message)
-        return _begun_before(kind, name, database, calls)
+        return _begun_before(kind, name, database, error, calls)
     return WindowSnapshot(database=database, arn=begun.arn, asked_at=now)
 
 
-def _begun_before(kind: SnapshotKind, name: str, database: str, calls: Calls) -> WindowSnapshot:
-    """An earlier call for the same attempt has asked for it, and its answer was lost."""
+def _begun_before(kind: SnapshotKind, name: str, database: str, refusal: BackupError, calls: Calls) -> WindowSnapshot:
+    """An earlier call for the same attempt may have asked for it: then the name is taken, or the source is busy with it."""
+    if aws_code(refusal) not in TAKEN | BUSY:
+        return WindowSnapshot(database=database, problem=refusal.message)
     try:
         found = find(kind, name, calls)
     except BackupError as error:
         return WindowSnapshot(database=database, problem=error.message)
     if found is None:
-        return WindowSnapshot(database=database, problem=f"Snapshot {name} was deleted while it was being made.")
+        return WindowSnapshot(database=database, problem=refusal.message)
     return WindowSnapshot(database=database, arn=found.arn, asked_at=found.asked_at)
 
 
