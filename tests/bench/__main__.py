@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import cold_start, fan_out, packages, pod_snapshot, port_forward, window
+from tests.bench import cold_start, fan_out, packages, pod_snapshot, port_forward, restore_makespan, window
 from tests.bench.report import Section, show
 
 SECTIONS: dict[str, Callable[[], Section]] = {
@@ -22,6 +22,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "packages": packages.measure,
     "pod-snapshot": pod_snapshot.measure,
     "port-forward": port_forward.measure,
+    "restore": restore_makespan.measure,
 }
 """In the order in which they run and are printed. A new section is a module with a `measure` of its own."""
 

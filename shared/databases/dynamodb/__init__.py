@@ -6,7 +6,7 @@ loses, `calls`, `rates` and `errors` are the way to the service, `actions` its r
 
 A restore: `restore_forecast` tells (`restore_words`, `restore_estimate`), `restore_prepare` and `restore_cut_over` lead the
 calls of its two halves, `restore_items` says which tables and where each is, `restore_steps` decides a table's next step and
-`restoring` carries it out; `settings_compare`, `settings_put_back` and `putting_back` see to the settings, `restore_ends` to the
+`restoring` carries it out; `settings_compare`, `settings_put_back` and `putting_back` see to the settings, `restore_ends` to its
 end.
 """
 

@@ -50,7 +50,9 @@ class PuttingBack:
             return replace(noted.entered(TablePhase.DONE, self._now), done=True)
         current = self.read(live)
         different, pending = differences(wanted, current), changes(wanted, current)
-        item = replace(item, differences=(*(each.text for each in different), *remarks(wanted)))
+        texts = (*(each.text for each in different), *remarks(wanted))
+        if texts != item.differences:  # it gets on, so the next look need not wait
+            item = replace(item, differences=texts, since=self._now)
         refused = self._ask(pending, item, live)
         left = [each for each in different if not (each.is_optional and each.field in refused)]
         if not left:

@@ -24,12 +24,14 @@ def estimate(restoring: Restoring, sizes: Sequence[int], by_recovery: int, live:
     if not restoring.is_aside:
         seconds += (restoring.quiet_seconds + BACKUP_SECONDS if live else 0.0) + (SETTLING_SECONDS if sizes else 0.0)
     basis = (
-        f"{len(sizes)} tables in {_rounds(rounds)} of at most {most}, {one / 60:.0f} minutes each: 20 for a small table up to 60 "
-        "for 1 TB and more"
+        f"{len(sizes)} tables in {_rounds(rounds)} of at most {most}, {one / 60:.0f} minutes each: 20 for a small table up to "
+        "60 for 1 TB and more"
     )
     if by_recovery:
         basis += f"; {_rounds(recovery_rounds)} before that for {by_recovery} tables that have to be recovered first"
-    return round(seconds), f"{basis}. AWS promises no time: usually under an hour per table; skewed keys and indexes slow it down."
+    return round(
+        seconds
+    ), f"{basis}. AWS promises no time: usually under an hour per table; skewed keys and indexes slow it down."
 
 
 def _rounds(number: int) -> str:

@@ -16,9 +16,10 @@ from shared.model.records import replace
 from shared.model.restore import ItemRestore
 
 Move = Callable[[ItemRestore], ItemRestore]
-RESTORE_PATIENCE = 40
 SOONEST_RESTORED_SECONDS = 15.0
-"""A restore takes many minutes: looking often would fill the engine's history, looking late would leave its slot unused."""
+RESTORE_PATIENCE, LAST_ROUND_PATIENCE = 40, 80
+"""As PATIENCE, for restores. A restore takes many minutes: looking often fills the engine's history, looking late leaves a slot
+unused. In the last round the application waits for nothing else, and its looks are few."""
 RESTORING_PHASES = (TablePhase.CREATING, TablePhase.CREATING_ASIDE, TablePhase.GONE)
 
 
@@ -93,12 +94,14 @@ class Moves:
         waiting = [item for item in self.items if not item.done and item.phase != TablePhase.PREPARED] or [
             item for item in self.items if not item.done
         ]
+        is_last_round = not any(item.phase in (TablePhase.GONE, TablePhase.PREPARED) for item in self.items)
+        restore_patience = LAST_ROUND_PATIENCE if is_last_round else RESTORE_PATIENCE
         since: dict[bool, datetime] = {}
         for item in waiting:
             is_restoring = item.phase in RESTORING_PHASES
             since[is_restoring] = min(item.since or self._now, since.get(is_restoring, self._now))
         seconds = [
-            max(SOONEST_RESTORED_SECONDS, (self._now - begin).total_seconds() / RESTORE_PATIENCE)
+            max(SOONEST_RESTORED_SECONDS, (self._now - begin).total_seconds() / restore_patience)
             if is_restoring
             else (self._now - begin).total_seconds() / PATIENCE
             for is_restoring, begin in since.items()

@@ -23,11 +23,11 @@ PLACE = {"ResourceId": "table/bank.accounts/index/by-owner", "ScalableDimension"
 class RestoreWorld(World):
     """Everything is quick. `bank.accounts` has every setting there is, except replicas; the others have almost none."""
 
-    def __init__(self, tables: Iterable[str] = ("accounts",), kept_copy: bool = True, most: int = 50) -> None:
+    def __init__(self, tables: Iterable[str] = ("accounts",), kept_copy: bool = True, most: int = 50, page: int = 7) -> None:
         super().__init__(tables, most)
         account = self.account
         account.lag, account.restore_seconds, account.backup_seconds, account.delete_seconds = 0, 2, 1, 1
-        account.update_seconds = 1
+        account.update_seconds, account.page = 1, page
         for name in account.live():
             account.tables[name].history = [(POINT - timedelta(hours=1), AT_POINT)]
         if "bank.accounts" in account.tables:
