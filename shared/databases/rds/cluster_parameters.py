@@ -106,16 +106,6 @@ def _domain(settings: ClusterSettings) -> Parameters:
     return {"Domain": settings.domain, "DomainIAMRoleName": settings.domain_role} if settings.domain else {}
 
 
-def _roles(settings: ClusterSettings) -> Parameters:
-    if not settings.associated_roles:
-        return {}
-    roles = [
-        {"RoleArn": role.role_arn} | ({"FeatureName": role.feature} if role.feature else {})
-        for role in settings.associated_roles
-    ]
-    return {"AssociatedRoles": roles}
-
-
 def _backtrack(settings: ClusterSettings) -> Parameters:
     return {"BacktrackWindow": settings.backtrack_window_seconds} if settings.backtrack_window_seconds else {}
 
@@ -142,13 +132,12 @@ _CLUSTER = (
     _plain("kms_key_id", "KmsKeyId", modify=False),
     _plain("iam_authentication", "EnableIAMDatabaseAuthentication"),
     _plain("copy_tags_to_snapshot", "CopyTagsToSnapshot"),
-    _plain("backup_retention_days", "BackupRetentionPeriod"),
-    _plain("backup_window", "PreferredBackupWindow"),
+    _plain("backup_retention_days", "BackupRetentionPeriod", restore=False),
+    _plain("backup_window", "PreferredBackupWindow", restore=False),
     _plain("maintenance_window", "PreferredMaintenanceWindow", restore=False),
     _Group(("log_exports",), _plain("log_exports", "EnableCloudwatchLogsExports").parameters, _logs_changed),
     _Group(("backtrack_window_seconds",), _backtrack, lambda wanted, _: {"BacktrackWindow": wanted.backtrack_window_seconds}),
     _Group(("serverless_scaling",), _serverless, lambda wanted, _: _serverless(wanted)),
-    _Group(("associated_roles",), _roles, None),
     _Group(("local_write_forwarding",), None, lambda wanted, _: {"EnableLocalWriteForwarding": wanted.local_write_forwarding}),
     _Group(("domain", "domain_role"), _domain, lambda wanted, _: _domain(wanted)),
     _Group(("monitoring_interval_seconds", "monitoring_role_arn"), _monitoring, _monitoring_changed),
@@ -167,7 +156,8 @@ _CLUSTER = (
     _plain("lifecycle_support", "EngineLifecycleSupport"),
     _plain("deletion_protection", "DeletionProtection", restore=False),
 )
-"""Deletion protection is no parameter of the restore here: a copy must stay deletable until it is live."""
+"""Deletion protection is no parameter of the restore here: a copy must stay deletable until it is live. Retention and backup
+window, which a copy has from its source, and associated roles became parameters so late that an older boto3 refuses them."""
 
 _MEMBER = (
     _plain("instance_class", "DBInstanceClass"),
