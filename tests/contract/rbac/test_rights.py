@@ -4,22 +4,29 @@ and with any single one of them taken out, something of theirs is refused."""
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from infra.sandbox.cluster.api.resources import CONFIG_MAPS
 from shared.clusters.api import KubernetesApi
-from shared.clusters.deployments import advance_start, advance_stop
-from shared.clusters.rivals import find_rivals
+from shared.clusters.applications import ApplicationsInClusters
+from shared.model.checks import failures
 from shared.model.errors import Conflict, Forbidden
+from shared.model.plan import Release
+from shared.model.restore import EndpointMove
 from shared.model.secret_text import SecretText
+from shared.model.stop_start import StopProgress
 from shared.scalar import pod_watch
 from shared.scalar.endpoint_rewrite import apply_rewrite
 from shared.scalar.endpoint_sources import find_sources
-from tests.contract.live_cluster import CONTROL_PLANES, NAMESPACE, POD_COUNT, LiveCluster, live_cluster, rooms
+from shared.scalar.endpoints import EndpointsInClusters
+from shared.scalar.stoppable import find_stoppable
+from shared.system_clock import SystemClock
+from tests.contract.live_cluster import CONTROL_PLANES, NAMESPACE, PARTICIPANT, POD_COUNT, LiveCluster, live_cluster, rooms
 from tests.contract.rbac.recorder import Recorder
 from tests.contract.rbac.rights_file import apply, documents, rights, without
 
@@ -67,32 +74,62 @@ def back_up(recorder: Recorder, cluster: LiveCluster) -> None:
 
 
 async def restore(recorder: Recorder, cluster: LiveCluster) -> None:
-    """Every call to the cluster that a restore makes: rivals, stop, new endpoint and credentials, start. Raises Forbidden."""
-    deployment = recorder.get("deployments", NAMESPACE, cluster.deployment)
-    find_rivals(recorder, deployment)
-    stopped = None
-    for _ in _looks():
-        stopped = advance_stop(recorder, NAMESPACE, cluster.deployment, datetime.now(UTC), stopped)
-        if stopped.done:
-            break
-    assert stopped is not None
-    number = next(_endpoints)
-    wanted = {
-        "scalar.db.contact_points": SecretText(f"jdbc:postgresql://restored-{number}:5432/orders"),
-        "scalar.db.username": SecretText(f"app-{number}"),
-        "scalar.db.password": SecretText(f"secret-{number}"),
-    }
+    """Every call to the cluster that a restore makes: looks, stops, leads to a new endpoint and new credentials, starts. Raises
+    Forbidden, also for what the looks have found to be forbidden."""
+    applications, endpoints = _rooms_of_a_restore(recorder)
+    releases, moves = [cluster.release, cluster.participant], [_move(cluster)]
+    found = [*applications.rivals(releases), *endpoints.find([cluster.release], moves)]
+    if forbidden := [item for item in failures(found) if "not granted" in item.detail]:
+        raise Forbidden(forbidden[0].detail)
+    assert applications.replicas(releases) == {cluster.release.key: POD_COUNT, cluster.participant.key: 1}
+    stopped = {release.key: _stopped(applications, release) for release in releases}
     for _ in _looks():
         try:
-            apply_rewrite(recorder, find_sources(recorder, cluster.release, wanted))
+            endpoints.lead(cluster.release, moves)
+            apply_rewrite(recorder, find_sources(recorder, cluster.release, _credentials()))
             break
         except Conflict:
             continue  # the Deployment's controller wrote its status in between: look again, as a restore does
-    started = None
+    for release in releases:
+        started = None
+        for _ in _looks():
+            started = await applications.start(release, stopped[release.key], started)
+            if started.done:
+                break
+
+
+def _rooms_of_a_restore(recorder: Recorder) -> tuple[ApplicationsInClusters, EndpointsInClusters]:
+    def find_deployment(release: Release) -> tuple[str, str]:
+        metadata = find_stoppable(recorder, release)["metadata"]
+        return metadata["namespace"], metadata["name"]
+
+    clock = SystemClock()
+    return (
+        ApplicationsInClusters(lambda _: recorder, find_deployment, lambda _: _all_serve, clock),
+        EndpointsInClusters(lambda _: recorder, clock),
+    )
+
+
+def _move(cluster: LiveCluster) -> EndpointMove:
+    """From wherever the restore before has led it."""
+    (text,) = cluster.admin.get(CONFIG_MAPS, NAMESPACE, cluster.config_map)["data"].values()
+    host = re.findall(r"//([\w-]+):5432", text)[0]
+    return EndpointMove(old=host, new=f"restored-{next(_endpoints)}", old_port=5432, new_port=5432)
+
+
+def _credentials() -> dict[str, SecretText]:
+    """Not what a restore on AWS changes, but what one on Azure does."""
+    number = next(_endpoints)
+    return {f"scalar.db.{name}": SecretText(f"{name}-{number}") for name in ("username", "password")}
+
+
+def _stopped(applications: ApplicationsInClusters, release: Release) -> StopProgress:
+    stopped = applications.stop(release, None)
     for _ in _looks():
-        started = await advance_start(recorder, stopped, _all_serve, started)
-        if started.done:
+        stopped = applications.stop(release, stopped)
+        if stopped.done:
             break
+    return stopped
 
 
 async def _all_serve(_: Sequence[Any]) -> Mapping[str, str]:
@@ -108,9 +145,11 @@ def _looks() -> Iterator[None]:
 
 
 def put_back(cluster: LiveCluster) -> None:
-    """The release runs again, whatever a refused restore left behind."""
+    """The applications run again, whatever a refused restore left behind."""
     cluster.admin.scale(NAMESPACE, cluster.deployment, POD_COUNT)
+    cluster.admin.scale(NAMESPACE, PARTICIPANT, 1)
     cluster.settle()
+    cluster.admin.wait_until_ready(NAMESPACE, PARTICIPANT, 60)
 
 
 def test_a_backup_is_refused_nothing_and_uses_every_right_it_has(cluster: LiveCluster, backup_role: KubernetesApi) -> None:
