@@ -127,6 +127,7 @@ def complete(inventory: Inventory, given: dict[str, Any]) -> dict[str, Any]:
     settings.setdefault("DBClusterParameterGroupName", groups.default_parameter_group(engine, settings["EngineVersion"]))
     if multi_az:
         settings.setdefault("CACertificateIdentifier", DEFAULT_CERTIFICATE)
+        settings.setdefault("MonitoringInterval", 0)
     settings.setdefault("VpcSecurityGroupIds", groups.default_security_groups(inventory, settings["DBSubnetGroupName"]))
     check(inventory, settings, given)
     return settings

@@ -76,7 +76,7 @@ class Statement:
         self._forget_before = session.recovery.forget_before(now)
         self._operations: dict[str, Callable[[], dict[str, Any]]] = {
             "get": self._get,
-            "scan": lambda: {"rows": self._rows()},
+            "scan": lambda: {"rows": dict(self._rows())},  # a copy: it is written out after the lock is released
             "tables": lambda: {"tables": self._volume.tables()},
             "put": self._put,
             "delete": self._delete,
