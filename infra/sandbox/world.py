@@ -36,8 +36,8 @@ STACK = "scalar-backup"
 CLUSTER, NAMESPACE, RELEASE = "prod-tokyo", "scalar", "orders"
 PLAN_NAME = "orders-prod"
 TIMEZONE = "Asia/Tokyo"
-PARAMETERS = {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE, "SafetyQuietSeconds": "1"}
-"""Of the template. A backup made in the sandbox is exact to the moment, so no writer has to be gone for a minute."""
+PARAMETERS = {"PlanName": PLAN_NAME, "ScheduleTimezone": TIMEZONE, "SafetyQuietSeconds": "3"}
+"""Of the template. What is a minute in AWS is `Settings.backup_skew_seconds` here: a writer has to be gone longer than that."""
 GROUP, RESTORE_GROUP = "scalar-backup", "scalar-restore"
 CLUSTER_ROLES = ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn")
 """Outputs of the stack: the roles of the functions of a backup that talk to the cluster."""
