@@ -194,7 +194,7 @@ def _settings(check: str, subject: str, source: Source, settings: ClusterSetting
         yield warned(
             f"{check}-managed-password",
             subject,
-            f"Secrets Manager manages the master password ({settings.password_secret_arn}); of the restored cluster it does not.",
+            f"Secrets Manager manages the master password ({settings.password_secret_arn}), but not the restored cluster's.",
             "If the releases sign in as the master user, turn management on again and give them the new secret.",
         )
 

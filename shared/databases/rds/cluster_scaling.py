@@ -31,15 +31,13 @@ _SUSPENDED = dict.fromkeys(("DynamicScalingInSuspended", "DynamicScalingOutSuspe
 
 def read_scaling(cluster: str, calls: Calls) -> ReplicaScaling | None:
     """What scales the readers of a cluster; None when nothing does."""
-    subject = f"cluster {cluster}"
-    where: dict[str, Any] = {"ResourceIds": [f"cluster:{cluster}"], "ScalableDimension": DIMENSION}
-    targets = calls.autoscaling_list("describe_scalable_targets", "ScalableTargets", subject, **where)
+    targets = _described("describe_scalable_targets", "ScalableTargets", cluster, calls, ResourceIds=[f"cluster:{cluster}"])
     if not targets:
         return None
     target = targets[0]
-    which = {"ResourceId": f"cluster:{cluster}", "ScalableDimension": DIMENSION}
-    policies = calls.autoscaling_list("describe_scaling_policies", "ScalingPolicies", subject, **which)
-    actions = calls.autoscaling_list("describe_scheduled_actions", "ScheduledActions", subject, **which)
+    resource = f"cluster:{cluster}"
+    policies = _described("describe_scaling_policies", "ScalingPolicies", cluster, calls, ResourceId=resource)
+    actions = _described("describe_scheduled_actions", "ScheduledActions", cluster, calls, ResourceId=resource)
     role = target.get("RoleARN") or ""
     return ReplicaScaling(
         min_capacity=target["MinCapacity"],
@@ -82,6 +80,12 @@ def put_scaling(cluster: str, wanted: ReplicaScaling | None, found: ReplicaScali
         calls.autoscaling("put_scheduled_action", subject, **_which(cluster), **action)
     if found is not None:
         _remove_others(cluster, wanted, found, calls)
+
+
+def _described(operation: str, items: str, cluster: str, calls: Calls, **which: Any) -> list[dict[str, Any]]:
+    """Only those of this very cluster: another one's name may begin with its name."""
+    found = calls.autoscaling_list(operation, items, f"cluster {cluster}", ScalableDimension=DIMENSION, **which)
+    return [one for one in found if one.get("ResourceId") == f"cluster:{cluster}"]
 
 
 def _remove_others(cluster: str, wanted: ReplicaScaling, found: ReplicaScaling, calls: Calls) -> None:

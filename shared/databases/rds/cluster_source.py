@@ -176,8 +176,8 @@ def _renamed(order: RestoreOrder, kind: Kind, owner: Described) -> CheckResult:
     return failed(
         f"{kind.check}-source",
         order.database.key,
-        f"{kind.word} {name_of(order)} does not exist: the one that the restore point is of ({owner['DbClusterResourceId']}) is "
-        f"called {owner['DBClusterIdentifier']} now.",
+        f"{kind.word} {name_of(order)} does not exist: the one that the restore point is of ({owner['DbClusterResourceId']}) "
+        f"is called {owner['DBClusterIdentifier']} now.",
         "Name it so in the plan, or rename it back.",
     )
 

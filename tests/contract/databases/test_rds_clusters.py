@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from infra.sandbox.aws.process import RunningAws
-from tests.contract.databases.clusters import QUICK, Clusters, led
-from tests.contract.databases.conftest import WallClock
 
+from infra.sandbox.aws.process import RunningAws
 from shared.model.checks import CheckStatus, failures
 from shared.model.records import from_record, to_record
 from shared.model.restore import DatabaseRestore, RestoreStage, Target
+from tests.contract.databases.clusters import QUICK, Clusters, led
+from tests.contract.databases.conftest import WallClock
 
 AURORA = [("aurora-mysql", "db.r6g.large"), ("aurora-postgresql", "db.r6g.large"), ("aurora-postgresql", "db.serverless")]
 
