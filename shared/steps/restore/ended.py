@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.model.errors import UnknownRun
-from shared.model.run import Cause, RunKind, RunStatus
+from shared.model.run import Cause, Run, RunKind, RunStatus
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Execution, Request, text
 from shared.steps.restore.conclude import tell
 from shared.steps.restore.payload import STARTED_BY
+from shared.steps.restore.publish import tell_success
+from shared.steps.restore.record import load_record
 from shared.steps.restore.unfinished import give_back, record_unbegun, settle_deserted, ways_on
 
 
@@ -29,8 +31,18 @@ async def restore_ended(given: Request, execution: Execution, status: str, rooms
     if run.kind is not RunKind.RESTORE or run.execution != execution.id:
         return {"run": run.id, "metrics": {}}
     if run.status is not RunStatus.RUNNING:
-        give_back(run, rooms)
-        return {"run": run.id, "metrics": {}}
+        return _told_already(run, status, rooms)
     run = settle_deserted(run, rooms, rooms.clock.now(), cause)
     answer = tell(run, rooms)
     return answer | ({"next": ways_on(run, rooms.catalog)} if run.status is RunStatus.HALTED else {})
+
+
+def _told_already(run: Run, status: str, rooms: Rooms) -> Answer:
+    """A run that had ended when its execution was cut off may not have been told of. One that failed by itself was."""
+    record = load_record(rooms.catalog, run.id)
+    if run.status is RunStatus.SUCCEEDED and record is not None:
+        return tell_success(run, record, rooms)
+    if status != "FAILED":
+        return tell(run, rooms)
+    give_back(run, rooms)
+    return {"run": run.id, "metrics": {}}

@@ -14,7 +14,7 @@ from shared.steps.ports import Catalog, Rooms
 from shared.steps.request import Answer, Request, text
 from shared.steps.restore.fence import hold
 from shared.steps.restore.record import RECORD, load_record
-from shared.steps.restore.unfinished import payload
+from shared.steps.restore.unfinished import give_back, payload
 
 SUCCEEDED = "Restore Succeeded"
 
@@ -41,10 +41,15 @@ async def restore_publish(request: Request, rooms: Rooms) -> Answer:
         if record.plan.undo_of:
             _mark_undone(record.plan.undo_of, run, catalog)
         run = catalog.save_run(replace(restoring.run, status=RunStatus.SUCCEEDED, ended_at=now, cause=None))
+    return tell_success(run, record, rooms)
+
+
+def tell_success(run: Run, record: RestoreRecord, rooms: Rooms) -> Answer:
+    """The world hears of a restore that has succeeded, and its lease is given back."""
     told = _told(run, record)
     rooms.signals.publish(SUCCEEDED, told)
-    catalog.release_lease(run.plan, run.id, run.token)
-    seconds = ((run.ended_at or now) - run.started_at).total_seconds()
+    give_back(run, rooms)
+    seconds = ((run.ended_at or run.started_at) - run.started_at).total_seconds()
     return told | {"metrics": {"RestoresSucceeded": 1, "RestoreSeconds": seconds}}
 
 

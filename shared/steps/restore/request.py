@@ -27,6 +27,9 @@ from shared.steps.restore.record import RestoreScope, load_plan, load_record, pl
 from shared.steps.restore.status import restore_status
 from shared.steps.restore.unfinished import require_continuable
 
+NAMES_TRIED = 9
+"""Step Functions takes 80 characters; a run's id has up to 66."""
+
 
 async def restore_request(request: Request, rooms: Rooms) -> Answer:
     """Answers a payload from a console or the command line; `action` says what is asked.
@@ -193,8 +196,15 @@ def _go_on(action: str, request: Request, rooms: Rooms) -> Answer:
     require_continuable(run, action, rooms.catalog)
     if flag(request, "dry_run"):
         return {"run": run.id, "next": f"Nothing was changed. Without dry_run this would {action} run {run.id}."}
-    # The token grows with every holder of the plan, so each continuation has a name of its own, and the same one keeps it.
-    return _start(f"{run.id}-{action}-{run.token}", run.id, {"action": action, "plan": run.plan}, rooms)
+    # The token grows with every holder of the plan, so each continuation has a name of its own, and the same one keeps it. An
+    # execution that was stopped before it took hold of the plan has used its name up: the next try has the next one.
+    name, given = f"{run.id}-{action[0]}{run.token}", {"action": action, "plan": run.plan}
+    for suffix in ("", *(f"-{number}" for number in range(2, NAMES_TRIED))):
+        try:
+            return _start(name + suffix, run.id, given, rooms)
+        except Conflict:
+            continue
+    return _start(f"{name}-{NAMES_TRIED}", run.id, given, rooms)
 
 
 def _start(name: str, run: str, given: dict[str, str], rooms: Rooms) -> Answer:

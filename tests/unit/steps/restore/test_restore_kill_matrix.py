@@ -7,8 +7,10 @@ there (its engine tries again), and an execution stopped there, which a person c
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,16 @@ from tests.unit.steps.machine import Killed, Stopped
 from tests.unit.steps.restore.engine import RestoreEngine
 from tests.unit.steps.restore.world import AURORA, LEDGER, RDS, RestoreWorld
 from tests.unit.steps.test_kill_matrix import Striker
+
+
+@pytest.fixture(autouse=True)
+def _in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls come in the same order every time, so that the n-th call is the same one in every run; and in half the time."""
+
+    async def at_once(call: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
 
 
 def small_world(interrupt: Any = None) -> RestoreWorld:
@@ -133,7 +145,7 @@ async def test_an_undo_killed_or_stopped_at_any_call_brings_back_what_was_there(
 
     striker = Striker(10**9, Killed)
     await undo_under(striker)
-    for at in range(1, striker.count + 1, 3):
+    for at in range(1, striker.count + 1, 7):
         for death in (Killed, Stopped):
             struck = Striker(at, death)
             world, engine, started, ended = await undo_under(struck)
@@ -151,7 +163,7 @@ async def test_an_undo_killed_or_stopped_at_any_call_brings_back_what_was_there(
             assert [len(store.made) for store in world.stores.values()] == [1, 1], struck.where
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     strikes=st.lists(st.tuples(st.integers(1, 120), st.sampled_from([Killed, Stopped])), min_size=2, max_size=6),
 )
