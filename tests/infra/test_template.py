@@ -53,6 +53,11 @@ def granted(role: str) -> set[str]:
     return set().union(*(actions(statement) for statement in allowed(role)))
 
 
+def variables(function: str) -> dict[str, Any]:
+    found: dict[str, Any] = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+    return found
+
+
 def arns(statement: dict[str, Any]) -> list[str]:
     """The resources of a statement, as the text that they are made from."""
     given = statement["Resource"]
@@ -185,10 +190,16 @@ def test_the_restore_function_is_told_the_machine_that_the_template_makes_and_ma
     """Its name is spelled out, because the machine and the function cannot each be made first."""
     name = RESOURCES["RestoreStateMachine"]["Properties"]["Name"]["Fn::Sub"]
     arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:" + name
-    variables = RESOURCES["RestoreFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables == {RESTORE_MACHINE_VARIABLE: {"Fn::Sub": arn}}
+    assert variables("RestoreFunction")[RESTORE_MACHINE_VARIABLE] == {"Fn::Sub": arn}
     (starts,) = [item for item in allowed("RestoreRole") if "states:StartExecution" in actions(item)]
     assert starts["Resource"] == {"Fn::Sub": arn}
+
+
+def test_what_plans_a_restore_and_what_carries_it_out_wait_equally_long_for_writers() -> None:
+    """A text: plain CloudFormation would make one of a number, and so must whatever reads the template."""
+    told = [variables(name)["SAFETY_QUIET_SECONDS"] for name in ("RestoreFunction", "DatabasesFunction")]
+    assert told == [{"Fn::Sub": "${SafetyQuietSeconds}"}] * 2
+    assert TEMPLATE["Parameters"]["SafetyQuietSeconds"]["Default"] == 60
 
 
 def test_old_copies_are_looked_for_by_the_clock() -> None:
