@@ -13,8 +13,8 @@ _ON_REAL = re.compile(r"[\[-]real[\]-]")
 
 
 class FilesAndControlPlanes(LoadFileScheduling):
-    """Scenarios on the real control plane count as one more file: one worker takes them all, in one world. Several such worlds at
-    once would crowd a small machine so much that time-outs slip."""
+    """Scenarios on the real control plane count as one more file: one worker takes them all, in one world. Several such worlds
+    at once would crowd a small machine so much that time-outs slip."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)

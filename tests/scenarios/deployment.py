@@ -158,7 +158,7 @@ class Deployment:
         """Names of the pods whose gate is closed, by their own word."""
         return [name for name, address in self.addresses(helm_release).items() if is_paused(address)]
 
-    def await_pause(self, helm_release: str, seconds: float = 30.0) -> None:
+    def await_pause(self, helm_release: str, seconds: float = 60.0) -> None:
         """Until every pod of the release is paused."""
 
         def all_paused() -> bool:

@@ -20,6 +20,7 @@ from tests.scenarios.deployment import Deployment, eventually
 pytestmark = pytest.mark.stand_in_only(reason="it is about the scheduler and the event bus")
 
 EVENT_PLAN = "asked-by-event"
+BY_SCHEDULE = {"action": "backup", "plan": PLAN_NAME, "reason": "schedule"}
 SECOND = timedelta(seconds=1)
 
 
@@ -100,11 +101,11 @@ def triggered(shared_deployment: Deployment, bus: Bus) -> Iterator[tuple[Run, Ru
         deployment.apply(EVENT_PLAN, "by-event")
         deployment.apply(PLAN_NAME, RELEASE)
         due = next_three_o_clock(deployment)
-        too_early = deployment.world.aws.set_scheduler_clock(due - timedelta(seconds=2))
-        assert too_early == 0, "not a moment before 03:00 in Tokyo"
-        assert deployment.world.aws.set_scheduler_clock(due + timedelta(seconds=1)) == 1
+        deployment.world.aws.set_scheduler_clock(due - timedelta(seconds=2))
+        assert executions_of(deployment, BY_SCHEDULE) == [], "not a moment before 03:00 in Tokyo"
+        deployment.world.aws.set_scheduler_clock(due + timedelta(seconds=1))
         bus.request({"plan": EVENT_PLAN, "reason": "pre-upgrade"})
-        scheduled = run_for(deployment, {"action": "backup", "plan": PLAN_NAME, "reason": "schedule"})
+        scheduled = run_for(deployment, BY_SCHEDULE)
         yield scheduled, run_for(deployment, {"plan": EVENT_PLAN, "reason": "pre-upgrade"})
 
 
