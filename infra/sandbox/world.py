@@ -102,13 +102,16 @@ class World:
         create_tables(dynamodb)
         seed(dynamodb, self.scale.opening)
 
-    def _properties(self, more: Mapping[str, str]) -> str:
-        properties = {
+    def _properties(self, database: Mapping[str, str] | None, more: Mapping[str, str]) -> str:
+        first_bank = {
             "scalar.db.storage": "dynamo",
             "scalar.db.contact_points": self.aws.region,
             "scalar.db.username": "sandbox",
             "scalar.db.password": "sandbox",
             "scalar.db.dynamo.endpoint_override": self.aws.url,
+        }
+        properties = {
+            **(database or first_bank),
             "scalar.db.consensus_commit.coordinator.namespace": "coordinator",
             **more,
         }
@@ -141,23 +144,26 @@ class World:
         kube: ClusterClient | None = None,
         pods: int = 1,
         workers: int = 0,
+        database: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         wait: bool = True,
         **chart: Any,
     ) -> str:
         """Installs a release on the bank's tables; its Deployment's name. `product` is the chart's name, `image` what its pods
-        run, and `kube` the cluster, where it is not the first one. `properties` and `environment` come on top of the usual
-        ones, `chart` are further values of `release_objects`."""
+        run, and `kube` the cluster, where it is not the first one. `database` are the properties that name the databases,
+        where they are not the world's first DynamoDB tables (see bank_worlds). `properties` and `environment` come on top of
+        the usual ones, `chart` are further values of `release_objects`."""
         kube = kube or self.kube
         variables = {
             "BANK_WORKERS": str(workers),
             "BANK_ACCOUNTS": str(self.scale.opening.accounts),
             "BANK_CRASH_RATE": str(self.scale.crash_rate),
+            "BANK_SQL_URL": self.aws.url,
             **self.scale.environment,
             **(environment or {}),
         }
-        text = self._properties(properties or {})
+        text = self._properties(database, properties or {})
         objects = release_objects(
             product, helm_release, NAMESPACE, text, pods, image or self.scale.image, env=variables, **chart
         )

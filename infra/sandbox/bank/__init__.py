@@ -1,5 +1,5 @@
-"""A small bank that moves money between accounts in several DynamoDB tables, in ScalarDB's record format.
+"""A small bank that moves money between accounts in several tables, in ScalarDB's record format, on one database or on several.
 
-Its total never changes, so a restored copy that is not consistent shows as wrong money. `schema` makes and fills the
-tables, `workers` moves money inside a pod, `audit` counts it in the live tables or in any copy.
+Its total never changes, so a restored copy that is not consistent shows as wrong money. `layouts` says which table is where,
+makes and fills the tables, and counts what is in them; `workers` moves money inside a pod; `damage` loses data on purpose.
 """

@@ -23,31 +23,58 @@ also through a drained pause. `resolved_total` undoes it; the verdict therefore 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.sandbox.bank.records import Account, Item, Record, TransactionState, Version
-from infra.sandbox.bank.schema import Opening
+from infra.sandbox.bank.dynamodb_items import row_of
+from infra.sandbox.bank.opening import Opening
+from infra.sandbox.bank.records import Account, Record, Row, TransactionState, Version
 from infra.sandbox.bank.tables import (
-    ACCOUNT_TABLES,
+    BANK_TABLES,
     COORDINATOR_TABLE,
+    METADATA_COLUMN_COLUMN,
     METADATA_KEY,
     METADATA_TABLE,
-    NAMESPACES,
+    METADATA_TABLE_COLUMN,
     NAMESPACES_KEY,
     NAMESPACES_TABLE,
-    SCHEMAS,
+    namespaces_of,
+    schema_of,
 )
 
-ReadTable = Callable[[str], Iterable[Item]]
+ReadTable = Callable[[str], Iterable[Row]]
 
 
 class NoSuchTable(LookupError):
     """The copy lacks a table."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one database holds of a bank or of its copy.
+
+    read_table: gives all rows of a table by its name there, see `scan_with`; raises NoSuchTable. tables: which of the account
+    tables and the Coordinator table are here. table_names: where the copy of a table is, by the live name including `prefix`,
+    for example {"bank.savings": "bank.savings-at-0300"}; tables that are not named there are read under their live names.
+    label: what the audit calls this database, where there are several.
+    """
+
+    read_table: ReadTable
+    tables: Collection[str] = BANK_TABLES
+    table_names: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+    label: str = ""
+
+    def name_of(self, table: str) -> str:
+        return self.table_names.get(self.prefix + table, self.prefix + table)
+
+    def rows(self, table: str) -> list[Row]:
+        """Of a table by its live name without the prefix, ScalarDB's own included. Raises NoSuchTable."""
+        return list(self.read_table(self.name_of(table)))
 
 
 @dataclass(frozen=True)
@@ -104,13 +131,14 @@ class Audit:
 
 
 def audit(read_table: ReadTable, opening: Opening, table_names: Mapping[str, str] | None = None, prefix: str = "") -> Audit:
-    """Audits the live tables, or a copy.
+    """Audits a bank on one database, the live tables or a copy; the parameters are those of Part."""
+    tables = (*opening.tables, COORDINATOR_TABLE)
+    return audit_parts([Part(read_table, tables, dict(table_names or {}), prefix)], opening)
 
-    read_table: gives all items of a table by its name, see `scan_with`. table_names: where the copy of a table is, by
-    the live name including `prefix`, for example {"bank.savings": "bank.savings-at-0300"}; tables that are not named
-    there are read under their live names.
-    """
-    copy = _read_copy(read_table, opening, dict(table_names or {}), prefix)
+
+def audit_parts(parts: Sequence[Part], opening: Opening) -> Audit:
+    """Audits a bank that may be spread over several databases: each of its tables is in exactly one of the parts."""
+    copy = _read_copy(parts, opening)
     resolved = {account: _resolve(record, copy.decisions) for account, record in copy.records.items()}
     versions = {account: version for account, version in resolved.items() if version is not None}
     records = copy.records.values()
@@ -134,10 +162,10 @@ def audit(read_table: ReadTable, opening: Opening, table_names: Mapping[str, str
 def scan_with(dynamodb: Any) -> ReadTable:
     """Reads whole tables with a boto3 or botocore DynamoDB client. What it returns raises NoSuchTable."""
 
-    def read_table(name: str) -> Iterator[Item]:
+    def read_table(name: str) -> Iterator[Row]:
         try:
             for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
-                yield from page["Items"]
+                yield from map(row_of, page["Items"])
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
@@ -154,31 +182,55 @@ class _Copy:
     missing: list[str]
 
 
-def _read_copy(read_table: ReadTable, opening: Opening, table_names: Mapping[str, str], prefix: str) -> _Copy:
+def _read_copy(parts: Sequence[Part], opening: Opening) -> _Copy:
     missing: list[str] = []
+    tables = {table: part for part in parts for table in part.tables}
 
-    def items(table: str) -> list[Item]:
-        name = table_names.get(prefix + table, prefix + table)
+    def rows(part: Part | None, table: str) -> list[Row]:
         try:
-            return list(read_table(name))
+            if part is not None:
+                return part.rows(table)
         except NoSuchTable:
-            missing.append(f"table {name}")
-            return []
+            table = part.name_of(table) + (f" on {part.label}" if part.label else "")
+        missing.append(f"table {table}")
+        return []
 
-    records = [Record.from_item(table, item) for table in ACCOUNT_TABLES for item in items(table)]
+    records = [Record.from_row(table, row) for table in opening.tables for row in rows(tables.get(table), table)]
     by_account = {record.account: record for record in records}
-    rows = items(COORDINATOR_TABLE)
-    described = {item[METADATA_KEY]["S"] for item in items(METADATA_TABLE)}
-    namespaces = {item[NAMESPACES_KEY]["S"] for item in items(NAMESPACES_TABLE)}
+    decided = rows(tables.get(COORDINATOR_TABLE), COORDINATOR_TABLE)
     missing += [f"account {account}" for account in opening.all_accounts() if account not in by_account]
-    missing += [f"ScalarDB's schema of {prefix + table}" for table in SCHEMAS if prefix + table not in described]
-    missing += [f"namespace {prefix + name}" for name in NAMESPACES if prefix + name not in namespaces]
+    for part in parts:
+        missing += _not_described(part, rows(part, METADATA_TABLE), rows(part, NAMESPACES_TABLE))
     return _Copy(
         records=by_account,
-        decisions={row["tx_id"]["S"]: TransactionState(int(row["tx_state"]["N"])) for row in rows},
-        decided_at_ms=[int(row["tx_created_at"]["N"]) for row in rows],
+        decisions={row["tx_id"]: TransactionState(row["tx_state"]) for row in decided},
+        decided_at_ms=[row["tx_created_at"] for row in decided],
         missing=missing,
     )
+
+
+def _not_described(part: Part, metadata: Iterable[Row], namespaces: Iterable[Row]) -> Iterator[str]:
+    """What ScalarDB would not find in this database, because its own tables do not say that it is there."""
+    where = f" on {part.label}" if part.label else ""
+    described = set(_described(metadata))
+    listed = {row[NAMESPACES_KEY] for row in namespaces}
+    for table in part.tables:
+        if part.prefix + table not in described:
+            yield f"ScalarDB's schema of {part.prefix + table}{where}"
+    for namespace in namespaces_of(part.tables):
+        if part.prefix + namespace not in listed:
+            yield f"namespace {part.prefix + namespace}{where}"
+
+
+def _described(metadata: Iterable[Row]) -> Iterator[str]:
+    """The tables of which the metadata knows every column. DynamoDB has one row for each table."""
+    columns: dict[str, set[str]] = {}
+    for row in metadata:
+        if METADATA_KEY in row:
+            yield row[METADATA_KEY]
+        else:
+            columns.setdefault(row[METADATA_TABLE_COLUMN], set()).add(row[METADATA_COLUMN_COLUMN])
+    yield from (table for table, known in columns.items() if known >= set(schema_of(table).columns))
 
 
 def _resolve(record: Record, decisions: Mapping[str, TransactionState]) -> Version | None:

@@ -1,18 +1,25 @@
-"""An account's record with its Consensus Commit metadata: the states it passes through, and its DynamoDB item.
+"""An account's record with its Consensus Commit metadata: the states it passes through, its row, and the Coordinator's row.
 
+A row is a mapping from column to text, number or None; `dynamodb_items` writes it as DynamoDB has it.
 Source: ScalarDB's Prepare-, Commit- and RollbackMutationComposer.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from infra.sandbox.bank.tables import BEFORE, PARTITION_KEY, VERSION_COLUMNS, encode_int_key
+from infra.sandbox.bank.tables import BEFORE, VERSION_COLUMNS
 
-Item = Mapping[str, Mapping[str, Any]]
+Row = Mapping[str, Any]
+
+
+def epoch_ms() -> int:
+    """Now, as ScalarDB stamps it."""
+    return time.time_ns() // 1_000_000
 
 
 class TransactionState(IntEnum):
@@ -39,10 +46,6 @@ class Account:
         """The inverse of str(): `bank.savings/17`."""
         table, _, number = name.rpartition("/")
         return cls(table, int(number))
-
-    @property
-    def key(self) -> dict[str, dict[str, bytes]]:
-        return {PARTITION_KEY: {"B": encode_int_key(self.number)}}
 
 
 @dataclass(frozen=True)
@@ -97,33 +100,27 @@ class Record:
             raise ValueError(f"{self.account} has no before-image: no transfer has ever prepared it.")
         return replace(self, current=self.before)
 
-    def as_item(self) -> dict[str, dict[str, Any]]:
-        item: dict[str, dict[str, Any]] = {**self.account.key, "account_id": {"N": str(self.account.number)}}
-        item |= _attributes(self.current, prefix="")
-        return item if self.before is None else item | _attributes(self.before, prefix=BEFORE)
+    def as_row(self) -> dict[str, Any]:
+        """Columns of a before-image only if there is one."""
+        row = {"account_id": self.account.number, **_columns(self.current, prefix="")}
+        return row if self.before is None else row | _columns(self.before, prefix=BEFORE)
 
     @classmethod
-    def from_item(cls, table: str, item: Item) -> Record:
-        account = Account(table, int(item["account_id"]["N"]))
-        before = _version(item, BEFORE) if f"{BEFORE}tx_id" in item else None
-        return cls(account, _version(item, ""), before)
+    def from_row(cls, table: str, row: Row) -> Record:
+        """Columns that the row lacks count as NULL."""
+        before = _version(row, BEFORE) if row.get(f"{BEFORE}tx_id") is not None else None
+        return cls(Account(table, row["account_id"]), _version(row, ""), before)
 
 
-def _attributes(version: Version, prefix: str) -> dict[str, dict[str, Any]]:
-    return {prefix + name: _attribute_value(value) for name, value in asdict(version).items()}
+def coordinator_row(tx_id: str, state: TransactionState, at_ms: int) -> dict[str, Any]:
+    """A row of the Coordinator table."""
+    return {"tx_id": tx_id, "tx_state": int(state), "tx_created_at": at_ms}
 
 
-def _attribute_value(value: str | int | None) -> dict[str, Any]:
-    if value is None:
-        return {"NULL": True}
-    return {"S": value} if isinstance(value, str) else {"N": str(int(value))}
+def _columns(version: Version, prefix: str) -> dict[str, Any]:
+    # int(): an enumeration member is no plain number for everybody who writes rows.
+    return {prefix + name: int(value) if isinstance(value, int) else value for name, value in asdict(version).items()}
 
 
-def _version(item: Item, prefix: str) -> Version:
-    return Version(**{name: _plain(item.get(prefix + name, {"NULL": True})) for name in VERSION_COLUMNS})
-
-
-def _plain(attribute: Mapping[str, Any]) -> Any:
-    if "N" in attribute:
-        return int(attribute["N"])
-    return attribute.get("S")
+def _version(row: Row, prefix: str) -> Version:
+    return Version(**{name: row.get(prefix + name) for name in VERSION_COLUMNS})

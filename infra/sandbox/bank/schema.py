@@ -7,29 +7,26 @@ Source: ScalarDB's DynamoAdmin: table, index and policy names, the rows of `scal
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from infra.sandbox.bank.records import Account, Record, TransactionState, Version
-from infra.sandbox.bank.store import coordinator_item
+from infra.sandbox.bank.dynamodb_items import item_of
+from infra.sandbox.bank.opening import Opening, opening_rows
+from infra.sandbox.bank.records import Row
 from infra.sandbox.bank.tables import (
-    ACCOUNT_TABLES,
-    ALL_TABLES,
-    COORDINATOR_TABLE,
+    BANK_TABLES,
     METADATA_KEY,
     METADATA_TABLE,
-    NAMESPACES,
     NAMESPACES_KEY,
     NAMESPACES_TABLE,
     PARTITION_KEY,
-    SCHEMAS,
+    SYSTEM_TABLES,
     TableSchema,
     index_name,
+    namespaces_of,
+    schema_of,
 )
-from infra.sandbox.bank.transfer import epoch_ms
 
 REQUEST_UNITS = 10
 _METADATA_REQUEST_UNITS = 1
@@ -55,56 +52,49 @@ class TablesNotReady(RuntimeError):
     """A new table did not become ACTIVE in time."""
 
 
-@dataclass(frozen=True)
-class Opening:
-    """What the bank starts with: `accounts` in each of its tables, each with `balance`."""
-
-    accounts: int = 100
-    balance: int = 100_000
-
-    @property
-    def total(self) -> int:
-        return len(ACCOUNT_TABLES) * self.accounts * self.balance
-
-    def all_accounts(self) -> Iterator[Account]:
-        for table in ACCOUNT_TABLES:
-            for number in range(self.accounts):
-                yield Account(table, number)
-
-
-def create_tables(dynamodb: Any, prefix: str = "", *, billing: Billing = Billing.ON_DEMAND, autoscaling: Any = None) -> None:
+def create_tables(
+    dynamodb: Any,
+    prefix: str = "",
+    *,
+    tables: Collection[str] = BANK_TABLES,
+    billing: Billing = Billing.ON_DEMAND,
+    autoscaling: Any = None,
+) -> None:
     """Creates what is missing of the bank's tables, with their settings and ScalarDB's own rows about them.
 
-    dynamodb, autoscaling: boto3 or botocore clients of `dynamodb` and `application-autoscaling`; the latter is needed for
-    PROVISIONED, which scales by target tracking. Raises TablesNotReady, and what the clients raise.
+    tables: those of a bank that has others elsewhere; ScalarDB's own two are always there. dynamodb, autoscaling: boto3 or
+    botocore clients of `dynamodb` and `application-autoscaling`; the latter is needed for PROVISIONED, which scales by target
+    tracking. Raises TablesNotReady, and what the clients raise.
     """
     if (billing is Billing.PROVISIONED) != (autoscaling is not None):
         raise ValueError("Provisioned capacity needs an application-autoscaling client, and on-demand capacity none.")
-    for table in ALL_TABLES:
+    for table in (*tables, *SYSTEM_TABLES):
         _create_table(dynamodb, table, prefix, billing)
-    for table in ALL_TABLES:
+    for table in (*tables, *SYSTEM_TABLES):
         _await_active(dynamodb, prefix + table)
         _enable_point_in_time_recovery(dynamodb, prefix + table)
-    for table, schema in SCHEMAS.items():
+    for table in tables:
         if autoscaling is not None:
-            _enable_scaling(autoscaling, prefix + table, schema)
-        dynamodb.put_item(TableName=prefix + METADATA_TABLE, Item=metadata_item(prefix + table, schema))
-    for namespace in NAMESPACES:
+            _enable_scaling(autoscaling, prefix + table, schema_of(table))
+        dynamodb.put_item(TableName=prefix + METADATA_TABLE, Item=metadata_item(prefix + table, schema_of(table)))
+    for namespace in namespaces_of(tables):
         dynamodb.put_item(TableName=prefix + NAMESPACES_TABLE, Item={NAMESPACES_KEY: {"S": prefix + namespace}})
-    _apply_settings(dynamodb, prefix)
+    _apply_settings(dynamodb, prefix, tables)
 
 
 def seed(dynamodb: Any, opening: Opening, prefix: str = "") -> None:
     """Writes the opening balances as one committed transaction. Only for a bank that is not at work."""
-    tx_id, at_ms = str(uuid.uuid4()), epoch_ms()
-    for table in ACCOUNT_TABLES:
-        items = [
-            _opening_record(account, opening.balance, tx_id, at_ms).as_item()
-            for account in opening.all_accounts()
-            if account.table == table
-        ]
-        _put_all(dynamodb, prefix + table, items)
-    dynamodb.put_item(TableName=prefix + COORDINATOR_TABLE, Item=coordinator_item(tx_id, TransactionState.COMMITTED, at_ms))
+    for table, rows in opening_rows(opening).items():
+        put_rows(dynamodb, prefix, table, rows)
+
+
+def put_rows(dynamodb: Any, prefix: str, table: str, rows: Iterable[Row]) -> None:
+    """Writes rows of an account table or the Coordinator table, whatever stands there."""
+    items = [item_of(table, row) for row in rows]
+    for first in range(0, len(items), _BATCH_SIZE):
+        pending = {prefix + table: [{"PutRequest": {"Item": item}} for item in items[first : first + _BATCH_SIZE]]}
+        while pending:
+            pending = dynamodb.batch_write_item(RequestItems=pending)["UnprocessedItems"]
 
 
 def metadata_item(table_name: str, schema: TableSchema) -> dict[str, dict[str, Any]]:
@@ -122,11 +112,11 @@ def metadata_item(table_name: str, schema: TableSchema) -> dict[str, dict[str, A
 def _create_table(dynamodb: Any, table: str, prefix: str, billing: Billing) -> None:
     name = prefix + table
     request: dict[str, Any] = {"TableName": name, "BillingMode": billing.value}
-    schema = SCHEMAS.get(table)
-    if schema is None:
+    if table in SYSTEM_TABLES:
         key = METADATA_KEY if table == METADATA_TABLE else NAMESPACES_KEY
         attributes, throughput, indexes = {key: "S"}, _throughput(billing, _METADATA_REQUEST_UNITS), []
     else:
+        schema = schema_of(table)
         key, throughput = PARTITION_KEY, _throughput(billing, REQUEST_UNITS)
         attributes = {PARTITION_KEY: "B"} | dict.fromkeys(schema.indexed, "S")
         indexes = [_index(name, column, throughput) for column in schema.indexed]
@@ -199,35 +189,14 @@ def _enable_scaling(autoscaling: Any, table_name: str, schema: TableSchema) -> N
             )
 
 
-def _apply_settings(dynamodb: Any, prefix: str) -> None:
-    ttl_table = prefix + TTL_TABLE
-    described = dynamodb.describe_time_to_live(TableName=ttl_table)["TimeToLiveDescription"]
-    # DynamoDB accepts one change of the TTL per hour.
-    if described["TimeToLiveStatus"] == "DISABLED":
-        dynamodb.update_time_to_live(
-            TableName=ttl_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-        )
-    arn = dynamodb.describe_table(TableName=prefix + TAGGED_TABLE)["Table"]["TableArn"]
-    dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()])
-
-
-def _opening_record(account: Account, balance: int, tx_id: str, at_ms: int) -> Record:
-    version = Version(
-        owner=f"customer-{account.number}",
-        balance=balance,
-        counterpart=None,
-        counterpart_version=None,
-        tx_id=tx_id,
-        tx_state=TransactionState.COMMITTED,
-        tx_version=1,
-        tx_prepared_at=at_ms,
-        tx_committed_at=at_ms,
-    )
-    return Record(account, version)
-
-
-def _put_all(dynamodb: Any, table_name: str, items: list[dict[str, Any]]) -> None:
-    for first in range(0, len(items), _BATCH_SIZE):
-        pending = {table_name: [{"PutRequest": {"Item": item}} for item in items[first : first + _BATCH_SIZE]]}
-        while pending:
-            pending = dynamodb.batch_write_item(RequestItems=pending)["UnprocessedItems"]
+def _apply_settings(dynamodb: Any, prefix: str, tables: Collection[str]) -> None:
+    if TTL_TABLE in tables:
+        described = dynamodb.describe_time_to_live(TableName=prefix + TTL_TABLE)["TimeToLiveDescription"]
+        # DynamoDB accepts one change of the TTL per hour.
+        if described["TimeToLiveStatus"] == "DISABLED":
+            dynamodb.update_time_to_live(
+                TableName=prefix + TTL_TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+            )
+    if TAGGED_TABLE in tables:
+        arn = dynamodb.describe_table(TableName=prefix + TAGGED_TABLE)["Table"]["TableArn"]
+        dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()])

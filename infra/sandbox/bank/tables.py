@@ -1,12 +1,12 @@
 """The bank's tables as ScalarDB sees them: names, columns, keys, and how its DynamoDB adapter encodes a key.
 
-Sources: ScalarDB's DynamoAdmin, KeyBytesEncoder and TransactionTableMetadata.
+Sources: ScalarDB's DynamoAdmin, KeyBytesEncoder, TransactionTableMetadata, and TableMetadataService of its JDBC adapter.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 PARTITION_KEY = "concatenatedPartitionKey"
@@ -16,12 +16,15 @@ ACCOUNT_TABLES = ("bank.checking", "bank.savings", "bank.wallets")
 COORDINATOR_TABLE = "coordinator.state"
 METADATA_TABLE = "scalardb.metadata"
 NAMESPACES_TABLE = "scalardb.namespaces"
-ALL_TABLES = (*ACCOUNT_TABLES, COORDINATOR_TABLE, METADATA_TABLE, NAMESPACES_TABLE)
-NAMESPACES = ("bank", "coordinator", "scalardb")
+BANK_TABLES = (*ACCOUNT_TABLES, COORDINATOR_TABLE)
+SYSTEM_TABLES = (METADATA_TABLE, NAMESPACES_TABLE)
+ALL_TABLES = (*BANK_TABLES, *SYSTEM_TABLES)
 
-# Attribute names of the metadata table and the namespaces table.
+# Attribute names of the metadata table and the namespaces table on DynamoDB.
 METADATA_KEY = "table"
 NAMESPACES_KEY = "namespace_name"
+# A relational database describes a table by one row for each column.
+METADATA_TABLE_COLUMN, METADATA_COLUMN_COLUMN = "full_table_name", "column_name"
 
 # What the application stores: `counterpart` names the other account of the last transfer and `counterpart_version`
 # the tx_version which that same transfer gave it. So either side of a transfer can tell whether the other is there.
@@ -56,15 +59,28 @@ def _account_schema(indexed: tuple[str, ...] = ()) -> TableSchema:
     return TableSchema("account_id", {"account_id": "int", **VERSION_COLUMNS, **before}, indexed)
 
 
-# The tables that ScalarDB's metadata describes. One has a secondary index, so that restores meet one.
-SCHEMAS: Mapping[str, TableSchema] = {
-    "bank.checking": _account_schema(),
-    "bank.savings": _account_schema(indexed=("owner",)),
-    "bank.wallets": _account_schema(),
-    COORDINATOR_TABLE: TableSchema(
-        "tx_id", {"tx_id": "text", "tx_child_ids": "text", "tx_state": "int", "tx_created_at": "bigint"}
-    ),
-}
+_COORDINATOR_SCHEMA = TableSchema(
+    "tx_id", {"tx_id": "text", "tx_child_ids": "text", "tx_state": "int", "tx_created_at": "bigint"}
+)
+
+
+def schema_of(table: str) -> TableSchema:
+    """The schema of the Coordinator table, or of an account table in whatever namespace.
+
+    Savings have a secondary index, so that restores meet one.
+    """
+    if table == COORDINATOR_TABLE:
+        return _COORDINATOR_SCHEMA
+    return _account_schema(indexed=("owner",) if table.endswith(".savings") else ())
+
+
+# The tables that ScalarDB's metadata describes, in a bank on one storage.
+SCHEMAS: Mapping[str, TableSchema] = {table: schema_of(table) for table in BANK_TABLES}
+
+
+def namespaces_of(tables: Iterable[str]) -> tuple[str, ...]:
+    """The namespaces that a storage with these tables lists, ScalarDB's own included."""
+    return tuple(sorted({table.rpartition(".")[0] for table in (*tables, METADATA_TABLE)}))
 
 
 def index_name(table_name: str, column: str) -> str:

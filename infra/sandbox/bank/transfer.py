@@ -7,22 +7,17 @@ Source: ScalarDB's CommitHandler and RecoveryHandler.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from enum import Enum
 
-from infra.sandbox.bank.records import Account, Record, TransactionState
+from infra.sandbox.bank.records import Account, Record, TransactionState, epoch_ms
 from infra.sandbox.bank.store import Store
 
 # After this time without a decision anybody may abort a transaction (RecoveryHandler.TRANSACTION_LIFETIME_MILLIS).
 TRANSACTION_LIFETIME_MS = 15_000
 
 Clock = Callable[[], int]
-
-
-def epoch_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Step(Enum):

@@ -5,12 +5,18 @@ Environment (read by `BankSettings.from_environment`):
   BANK_ACCOUNTS       accounts in each table, default 100; as many as were seeded
   BANK_CRASH_RATE     share of transfers that are abandoned after both records were prepared, default 0.01
   BANK_THINK_SECONDS  mean pause between two steps of a transfer, and between two transfers, default 0.12
+  BANK_TABLES         the account tables, default the three of a bank on one database
+  BANK_SQL_URL        where the sandbox's RDS takes statements: its host names resolve there only
+  BANK_PEER_TABLES, BANK_PEER_PROPERTIES
+                      for two-phase commit: the account tables of the other release, and the file inside the container that
+                      holds its properties; every transfer is then between a table of one and a table of the other
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,15 +48,27 @@ class BankSettings:
     accounts: int = 100
     crash_rate: float = 0.01
     think_seconds: float = 0.12
+    tables: tuple[str, ...] = ACCOUNT_TABLES
+    sql_url: str | None = None
+    peer_tables: tuple[str, ...] = ()
+    peer_properties: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> BankSettings:
         """Raises InvalidSetting."""
+        peer_properties = environment.get("BANK_PEER_PROPERTIES", "")
+        if environment.get("BANK_PEER_TABLES") and not peer_properties:
+            raise InvalidSetting("BANK_PEER_TABLES is set without BANK_PEER_PROPERTIES, the file that says where they are.")
         return cls(
             workers=int(_number(environment, "BANK_WORKERS", cls.workers, int, least=0)),
             accounts=int(_number(environment, "BANK_ACCOUNTS", cls.accounts, int, least=1)),
             crash_rate=_number(environment, "BANK_CRASH_RATE", cls.crash_rate, float, least=0, most=1),
             think_seconds=_number(environment, "BANK_THINK_SECONDS", cls.think_seconds, float, least=0),
+            # Without a peer a transfer is between two of the tables.
+            tables=_tables(environment, "BANK_TABLES", ACCOUNT_TABLES, least=1 if peer_properties else 2),
+            sql_url=environment.get("BANK_SQL_URL") or None,
+            peer_tables=_tables(environment, "BANK_PEER_TABLES", (), least=1 if peer_properties else 0),
+            peer_properties=peer_properties,
         )
 
 
@@ -134,8 +152,13 @@ class Bank:
         await asyncio.sleep(self._settings.think_seconds * self._random.uniform(0.5, 1.5))
 
     def _two_accounts(self) -> tuple[Account, Account]:
-        """In different tables: a transfer within one table would hide that tables were cut at different moments."""
-        source, target = self._random.sample(ACCOUNT_TABLES, 2)
+        """In different tables: a transfer within one table would hide that tables were cut at different moments. With a peer,
+        in different databases, for the same reason."""
+        if peers := self._settings.peer_tables:
+            pair = [self._random.choice(self._settings.tables), self._random.choice(peers)]
+            source, target = self._random.sample(pair, 2)
+        else:
+            source, target = self._random.sample(self._settings.tables, 2)
         number = self._random.randrange
         return Account(source, number(self._settings.accounts)), Account(target, number(self._settings.accounts))
 
@@ -165,3 +188,13 @@ def _number(
         wanted = "a whole number" if kind is int else "a number"
         raise InvalidSetting(f"{name} is {text!r}; it must be {wanted} between {least} and {most}.")
     return value
+
+
+def _tables(environment: Mapping[str, str], name: str, default: tuple[str, ...], least: int) -> tuple[str, ...]:
+    text = environment.get(name)
+    tables = default if text is None else tuple(item.strip() for item in text.split(",") if item.strip())
+    if len(set(tables)) < least or not all(re.fullmatch(r"[\w-]+\.[\w-]+", table) for table in tables):
+        raise InvalidSetting(
+            f"{name} is {text!r}; it must be at least {least} tables with their namespaces, such as bank.savings,bank.wallets."
+        )
+    return tables

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 
+from infra.sandbox.bank.release_storages import storages_of, store_across
 from infra.sandbox.bank.store import Store
 from infra.sandbox.bank.workers import Bank, BankSettings
 from infra.sandbox.pods import metrics, properties, server
@@ -49,13 +50,15 @@ class Container:
         product = product_of(self.image)
         faults = Faults.from_environment(self.environment)
         settings = self._load(product)
+        bank_settings = BankSettings.from_environment(self.environment)
+        store = self._store(settings, bank_settings) if bank_settings.workers else None
         decommissioning_seconds = _decommissioning_seconds(product, settings, faults)
         async with AsyncExitStack() as running:
             if faults.crash_after is not None:
                 _exit_after(faults.crash_after, _KILLED_EXIT_CODE, running)
             await asyncio.sleep(faults.start_delay or 0)
             pod = await self._open_admin_port(product, settings, faults, running)
-            bank = self._bank(settings, pod, report)
+            bank = Bank(store, pod.gate, bank_settings, report) if store and pod else None
             await self._open_other_ports(product, settings, pod, bank, running)
             async with asyncio.TaskGroup() as work:
                 stuck = work.create_task(_hold_a_request(pod, faults.stuck_transaction))
@@ -130,23 +133,16 @@ class Container:
                 "the certificate is not mounted there."
             ) from error
 
-    def _bank(self, settings: Properties, pod: Pod | None, report: Report) -> Bank | None:
-        """Only on DynamoDB: the bank speaks to nothing else."""
-        bank_settings = BankSettings.from_environment(self.environment)
-        if pod is None or bank_settings.workers == 0 or settings.get("scalar.db.storage") != "dynamo":
-            return None
-        for name in ("scalar.db.contact_points", "scalar.db.username", "scalar.db.password"):
-            if not settings.get(name):
-                raise PropertiesError(f"The property {name} is missing or empty; with scalar.db.storage=dynamo it is needed.")
-        store = Store.connect(
-            region=settings["scalar.db.contact_points"],
-            access_key_id=settings["scalar.db.username"],
-            secret_access_key=settings["scalar.db.password"],
-            endpoint=settings.get("scalar.db.dynamo.endpoint_override"),
-            prefix=settings.get("scalar.db.dynamo.namespace.prefix", ""),
-            connections=bank_settings.workers,
+    def _store(self, settings: Properties, bank_settings: BankSettings) -> Store | None:
+        """None when the properties name a database that the bank does not speak to."""
+        own = storages_of(settings, bank_settings.sql_url)
+        if not bank_settings.peer_properties:
+            return own and own.store(bank_settings.workers)
+        # The file's placeholders are filled from this container's environment: the other release's is not there.
+        peer = storages_of(
+            properties.load(self.root, (bank_settings.peer_properties,), self.environment), bank_settings.sql_url
         )
-        return Bank(store, pod.gate, bank_settings, report)
+        return own and peer and store_across(own, peer, bank_settings.peer_tables, bank_settings.workers)
 
 
 def _decommissioning_seconds(product: Product, settings: Properties, faults: Faults) -> float:
@@ -180,7 +176,7 @@ async def _hold_a_request(pod: Pod | None, seconds: float | None) -> None:
 def _exit_after(seconds: float, exit_code: int, running: AsyncExitStack) -> None:
     """Ends the process without ceremony, unless the container has ended by itself before.
 
-    Neither a thread that waits for DynamoDB nor a transfer that a paused pod holds may keep it alive.
+    Neither a thread that waits for a database nor a transfer that a paused pod holds may keep it alive.
     """
     running.callback(asyncio.get_running_loop().call_later(seconds, os._exit, exit_code).cancel)
 

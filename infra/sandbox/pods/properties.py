@@ -27,14 +27,18 @@ def load(root: Path, mounted_at: tuple[str, ...], environment: Mapping[str, str]
     for path in mounted_at:
         file = root / path.lstrip("/")
         if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            if path.endswith(".tmpl"):
-                text = render_template(text, environment)
-            return {key: substitute(value, environment) for key, value in parse(text).items()}
+            return read(file.read_text(encoding="utf-8"), environment, is_template=path.endswith(".tmpl"))
     raise PropertiesError(
         f"The container has no properties file: none of {', '.join(mounted_at)} exists below {root}. "
         "Probably the ConfigMap is not mounted, or under another key; compare the Deployment's volumeMounts."
     )
+
+
+def read(text: str, environment: Mapping[str, str], *, is_template: bool = False) -> Properties:
+    """The properties in the text of a file, every placeholder filled from `environment`. Raises PropertiesError."""
+    if is_template:
+        text = render_template(text, environment)
+    return {key: substitute(value, environment) for key, value in parse(text).items()}
 
 
 def render_template(text: str, environment: Mapping[str, str]) -> str:

@@ -1,11 +1,14 @@
-"""Pods in this process, each with its client, and requests that stay inside a pod until the test lets them go."""
+"""Pods in this process with their clients, requests that stay inside until the test lets them go, and container processes."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from infra.sandbox.pods import server
 from infra.sandbox.pods.gate import Gate
 from infra.sandbox.pods.generations import Generation
 
+from .containers import Start
 from .scalar_admin import AdminClient, Clients
 
 
@@ -64,3 +68,37 @@ async def start_pod(clients: Clients) -> AsyncIterator[StartPod]:
     yield start
     for pod in pods:
         await pod.stop()
+
+
+@pytest.fixture
+def address() -> str:
+    """An address of its own in 127.0.0.0/8 for each worker process of the test run, which all use the same ports."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return f"127.201.{worker}.1"
+
+
+@pytest.fixture
+async def start(tmp_path: Path, address: str) -> AsyncIterator[Start]:
+    processes = []
+
+    async def start_container(image: str, path: str = "", text: str = "", **environment: str) -> asyncio.subprocess.Process:
+        if path:
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        arguments = ("-m", "infra.sandbox.pods", "--image", image, "--address", address, "--root", str(tmp_path))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env=os.environ | environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield start_container
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import sys
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,61 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from .containers import CLUSTER_3_18, CLUSTER_3_19, CLUSTER_PROPERTIES, Start, ended, metrics, until_ready
 from .scalar_admin import OK, AdminClient, Clients
-
-CLUSTER_3_18, CLUSTER_3_19 = (
-    "ghcr.io/scalar-labs/scalardb-cluster-node:3.18.0",
-    "ghcr.io/scalar-labs/scalardb-cluster-node:3.19.0",
-)
-CLUSTER_PROPERTIES = "scalardb-cluster/node/scalardb-cluster-node.properties"
-
-Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
-
-
-@pytest.fixture
-def address() -> str:
-    """An address of its own in 127.0.0.0/8 for each worker process of the test run, which all use the same ports."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return f"127.201.{worker}.1"
-
-
-@pytest.fixture
-async def start(tmp_path: Path, address: str) -> AsyncIterator[Start]:
-    processes = []
-
-    async def start_container(image: str, path: str = "", text: str = "", **environment: str) -> asyncio.subprocess.Process:
-        if path:
-            file = tmp_path / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        arguments = ("-m", "infra.sandbox.pods", "--image", image, "--address", address, "--root", str(tmp_path))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            env=os.environ | environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        processes.append(process)
-        return process
-
-    yield start_container
-    for process in processes:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def until_ready(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
-    assert "ready on" in line
-    return line
-
-
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
-    _, errors = await process.communicate()
-    return process.returncode, errors.decode()
 
 
 @pytest.mark.parametrize(
@@ -145,9 +88,9 @@ async def test_with_tls_the_admin_service_speaks_tls_only(start: Start, clients:
 async def test_metrics_tell_whether_the_pod_is_paused(start: Start, clients: Clients, address: str) -> None:
     await until_ready(await start(CLUSTER_3_19, CLUSTER_PROPERTIES))
     admin = await clients.to(f"{address}:60053")
-    assert "sandbox_paused 0.0" in await _metrics(address)
+    assert "sandbox_paused 0.0" in await metrics(address)
     await admin.pause()
-    assert "sandbox_paused 1.0" in await _metrics(address)
+    assert "sandbox_paused 1.0" in await metrics(address)
 
 
 @pytest.mark.parametrize(
@@ -234,14 +177,6 @@ async def test_a_pause_takes_effect_only_after_its_latency(start: Start, clients
     assert not await admin.check_paused()
     assert await pausing == OK
     assert await admin.check_paused()
-
-
-async def _metrics(address: str) -> str:
-    def fetch() -> str:
-        with urllib.request.urlopen(f"http://{address}:9080/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
-
-    return await asyncio.to_thread(fetch)
 
 
 def _write_certificate(folder: Path) -> bytes:

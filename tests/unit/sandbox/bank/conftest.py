@@ -13,8 +13,9 @@ from moto import mock_aws
 
 from infra.sandbox.bank import schema
 from infra.sandbox.bank.audit import Audit, audit, scan_with
-from infra.sandbox.bank.records import Item
-from infra.sandbox.bank.schema import Opening
+from infra.sandbox.bank.dynamodb_items import Item, row_of
+from infra.sandbox.bank.dynamodb_store import DynamoDbStore
+from infra.sandbox.bank.opening import Opening
 from infra.sandbox.bank.store import Store
 from infra.sandbox.bank.tables import ALL_TABLES, METADATA_TABLE, NAMESPACES_TABLE
 
@@ -49,7 +50,7 @@ class Journal:
 
     def audit(self, cuts: int | Mapping[str, int]) -> Audit:
         tables = self.at(cuts)
-        return audit(lambda name: tables[name].values(), OPENING)
+        return audit(lambda name: map(row_of, tables[name].values()), OPENING)
 
 
 class JournalledClient:
@@ -103,9 +104,9 @@ def bank(dynamodb: Any) -> BankUnderTest:
 def reseed(dynamodb: Any) -> BankUnderTest:
     """The opening balances again, with a new journal; the Coordinator keeps what it has."""
     schema.seed(dynamodb, OPENING)
-    read_table = scan_with(dynamodb)
-    journal = Journal({table: {_key(item): item for item in read_table(table)} for table in ALL_TABLES})
-    return BankUnderTest(dynamodb, Store(JournalledClient(dynamodb, journal)), journal, Clock())
+    items = {table: dynamodb.scan(TableName=table)["Items"] for table in ALL_TABLES}
+    journal = Journal({table: {_key(item): item for item in found} for table, found in items.items()})
+    return BankUnderTest(dynamodb, DynamoDbStore(JournalledClient(dynamodb, journal)), journal, Clock())
 
 
 def _key(item: Item) -> str:

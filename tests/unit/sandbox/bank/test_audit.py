@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.sandbox.bank.audit import audit, scan_with
+from infra.sandbox.bank.dynamodb_items import key_of
 from infra.sandbox.bank.records import Account
 from infra.sandbox.bank.tables import ACCOUNT_TABLES, ALL_TABLES
 from infra.sandbox.bank.transfer import TRANSACTION_LIFETIME_MS, Conflict, InsufficientFunds, Step, transfer
@@ -140,13 +141,13 @@ def test_a_table_that_the_copy_lacks_is_named(bank: BankUnderTest, table: str) -
 
 
 def test_an_account_that_the_copy_lacks_is_named(bank: BankUnderTest) -> None:
-    bank.dynamodb.delete_item(TableName="bank.savings", Key=SAVINGS.key)
+    bank.dynamodb.delete_item(TableName="bank.savings", Key=key_of(SAVINGS.number))
     assert bank.audit().missing == ("account bank.savings/1",)
 
 
 def test_a_missing_counterpart_makes_a_transfer_torn(bank: BankUnderTest) -> None:
     list(transfer(bank.store, CHECKING, SAVINGS, 100, clock=bank.clock))
-    bank.dynamodb.delete_item(TableName="bank.savings", Key=SAVINGS.key)
+    bank.dynamodb.delete_item(TableName="bank.savings", Key=key_of(SAVINGS.number))
     assert [torn.absent for torn in bank.audit().torn] == [SAVINGS]
 
 

@@ -1,4 +1,4 @@
-"""The DynamoDB item of an account is the one that ScalarDB's adapter writes."""
+"""The row of an account, and the DynamoDB item of it that ScalarDB's adapter writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.sandbox.bank.dynamodb_items import item_of, row_of
 from infra.sandbox.bank.records import Account, Record, TransactionState, Version
 from infra.sandbox.bank.tables import SCHEMAS, encode_int_key, encode_text_key
 
@@ -14,7 +15,7 @@ SOURCE, TARGET = Record(Account("bank.checking", 1), OPENED), Record(Account("ba
 
 
 def test_a_prepared_record_holds_the_new_version_and_the_whole_one_before() -> None:
-    item = SOURCE.prepared("tx-1", 30, 70, TARGET).as_item()
+    item = item_of("bank.checking", SOURCE.prepared("tx-1", 30, 70, TARGET).as_row())
     assert item == {
         "concatenatedPartitionKey": {"B": b"\x80\x00\x00\x01"},
         "account_id": {"N": "1"},
@@ -40,13 +41,13 @@ def test_a_prepared_record_holds_the_new_version_and_the_whole_one_before() -> N
 
 
 def test_every_column_of_an_item_is_in_scalardbs_schema_of_the_table() -> None:
-    item = SOURCE.prepared("tx-1", 30, 70, TARGET).as_item()
+    item = item_of("bank.checking", SOURCE.prepared("tx-1", 30, 70, TARGET).as_row())
     assert set(item) - {"concatenatedPartitionKey"} == set(SCHEMAS["bank.checking"].columns)
 
 
 def test_committing_changes_the_state_and_the_time_only() -> None:
     prepared = SOURCE.prepared("tx-1", 30, 70, TARGET)
-    changed = {name for name, value in prepared.committed(40).as_item().items() if prepared.as_item()[name] != value}
+    changed = {name for name, value in prepared.committed(40).as_row().items() if prepared.as_row()[name] != value}
     assert changed == {"tx_state", "tx_committed_at"}
     assert prepared.committed(40).is_committed
 
@@ -65,7 +66,7 @@ def test_a_record_is_read_back_from_its_item(number: int, balance: int, prepared
     record = Record(Account("bank.wallets", number), OPENED)
     if prepared:
         record = record.prepared("tx-1", 30, balance, TARGET)
-    assert Record.from_item("bank.wallets", record.as_item()) == record
+    assert Record.from_row("bank.wallets", row_of(item_of("bank.wallets", record.as_row()))) == record
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1)))

@@ -9,7 +9,8 @@ import pytest
 
 from infra.sandbox.bank import schema
 from infra.sandbox.bank.audit import audit, scan_with
-from infra.sandbox.bank.schema import Billing, Opening
+from infra.sandbox.bank.opening import Opening
+from infra.sandbox.bank.schema import Billing
 from infra.sandbox.bank.tables import ALL_TABLES, SCHEMAS
 
 PREFIX = "prod-"
@@ -41,7 +42,7 @@ def test_making_them_again_changes_nothing(dynamodb: Any) -> None:
 
 def test_scalardbs_metadata_describes_every_transactional_table_under_its_full_name(dynamodb: Any) -> None:
     schema.create_tables(dynamodb, PREFIX)
-    rows = {row["table"]["S"]: row for row in scan_with(dynamodb)(PREFIX + "scalardb.metadata")}
+    rows = {row["table"]["S"]: row for row in dynamodb.scan(TableName=PREFIX + "scalardb.metadata")["Items"]}
     assert set(rows) == {PREFIX + table for table in SCHEMAS}
     savings = rows[PREFIX + "bank.savings"]
     assert savings["partitionKey"] == {"L": [{"S": "account_id"}]}
@@ -53,7 +54,7 @@ def test_scalardbs_metadata_describes_every_transactional_table_under_its_full_n
 def test_the_namespaces_are_listed_with_the_prefix(dynamodb: Any) -> None:
     schema.create_tables(dynamodb, PREFIX)
     rows = scan_with(dynamodb)(PREFIX + "scalardb.namespaces")
-    assert {row["namespace_name"]["S"] for row in rows} == {"prod-bank", "prod-coordinator", "prod-scalardb"}
+    assert {row["namespace_name"] for row in rows} == {"prod-bank", "prod-coordinator", "prod-scalardb"}
 
 
 def test_one_table_has_an_index_one_a_time_to_live_and_one_has_tags(dynamodb: Any) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
+from infra.sandbox.bank.dynamodb_store import DynamoDbStore
 from infra.sandbox.bank.records import Account, TransactionState
-from infra.sandbox.bank.store import StorageError, Store
+from infra.sandbox.bank.store import StorageError
 from infra.sandbox.bank.transfer import TRANSACTION_LIFETIME_MS, Conflict, InsufficientFunds, Step, transfer
 
 from .conftest import BankUnderTest
@@ -161,4 +162,4 @@ def test_no_answer_from_dynamodb_is_an_error_that_names_the_table_with_its_prefi
             raise ConnectTimeoutError(endpoint_url="http://127.0.0.1:1")
 
     with pytest.raises(StorageError, match=r"No answer from DynamoDB to get_item on table prod-bank\.checking"):
-        Store(Silent(), prefix="prod-").read(CHECKING)
+        DynamoDbStore(Silent(), prefix="prod-").read(CHECKING)

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from infra.sandbox.bank.cut import cut_offsets
+from infra.sandbox.bank.records import Account, Record, TransactionState, Version
 from infra.sandbox.bank.tables import ALL_TABLES
+from infra.sandbox.bank.transfer import Conflict
 from infra.sandbox.bank.workers import Bank, BankSettings, InvalidSetting
 from infra.sandbox.pods import generations
 from infra.sandbox.pods.gate import Gate, PauseOutcome
@@ -130,10 +132,85 @@ async def test_a_storage_error_is_reported_once_and_the_worker_goes_on(bank: Ban
     assert "ResourceNotFoundException" in errors[0]
 
 
+class Noted:
+    """A store that notes between which tables money was to move, and has no accounts."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[str, ...]] = []
+        self._met: list[str] = []
+
+    def read(self, account: Account) -> Record:
+        self._met.append(account.table)
+        if len(self._met) == 2:
+            self.pairs.append(tuple(self._met))
+            self._met = []
+            raise Conflict("enough was seen")
+        return Record(account, Version("customer", 1_000, None, None, "tx", TransactionState.COMMITTED, 1, 0, 0))
+
+    def replace(self, record: Record, was: Version) -> bool:
+        raise AssertionError("nothing is written")
+
+    def decide(self, tx_id: str, state: TransactionState, at_ms: int) -> bool:
+        raise AssertionError("nothing is decided")
+
+    def decision(self, tx_id: str) -> TransactionState | None:
+        raise AssertionError("nobody asks")
+
+
+async def pairs_of(settings: BankSettings) -> set[tuple[str, ...]]:
+    store = Noted()
+    workers = Bank(store, Gate(generations.CLUSTER), settings, lambda _: None, seed=3)
+    running = asyncio.create_task(workers.run())
+    await until(lambda: len(store.pairs) >= 60)
+    workers.close()
+    await running
+    return set(store.pairs)
+
+
+async def test_money_moves_from_every_table_to_every_other_one() -> None:
+    pairs = await pairs_of(BankSettings(workers=1, think_seconds=0, tables=("a.x", "b.y", "b.z")))
+    assert pairs == {(one, other) for one in ("a.x", "b.y", "b.z") for other in ("a.x", "b.y", "b.z") if one != other}
+
+
+async def test_with_a_peer_every_transfer_is_between_the_two_releases_in_either_direction() -> None:
+    settings = BankSettings(workers=1, think_seconds=0, tables=("a.x", "a.y"), peer_tables=("b.z",), peer_properties="/f")
+    assert await pairs_of(settings) == {("a.x", "b.z"), ("a.y", "b.z"), ("b.z", "a.x"), ("b.z", "a.y")}
+
+
 def test_settings_come_from_the_environment() -> None:
     environment = {"BANK_WORKERS": "0", "BANK_ACCOUNTS": "5", "BANK_CRASH_RATE": "0.5", "BANK_THINK_SECONDS": "0"}
     assert BankSettings.from_environment(environment) == BankSettings(0, 5, 0.5, 0.0)
     assert BankSettings.from_environment({}) == BankSettings()
+
+
+def test_a_peer_comes_from_the_environment_with_its_tables_and_the_file_of_its_properties() -> None:
+    environment = {
+        "BANK_TABLES": "bank.checking",
+        "BANK_PEER_TABLES": "branch.savings, branch.wallets",
+        "BANK_PEER_PROPERTIES": "/bank/peer/x.properties",
+        "BANK_SQL_URL": "http://127.0.0.1:1",
+    }
+    assert BankSettings.from_environment(environment) == BankSettings(
+        tables=("bank.checking",),
+        sql_url="http://127.0.0.1:1",
+        peer_tables=("branch.savings", "branch.wallets"),
+        peer_properties="/bank/peer/x.properties",
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"BANK_TABLES": "bank.savings"}, "BANK_TABLES is 'bank.savings'; it must be at least 2 tables"),
+        ({"BANK_TABLES": "bank.savings,bank.savings"}, "at least 2 tables"),
+        ({"BANK_TABLES": "savings,checking"}, "with their namespaces"),
+        ({"BANK_PEER_TABLES": "bank.savings"}, "without BANK_PEER_PROPERTIES"),
+        ({"BANK_PEER_PROPERTIES": "/f"}, "BANK_PEER_TABLES is None; it must be at least 1 tables"),
+    ],
+)
+def test_tables_between_which_no_money_can_move_are_refused(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=message):
+        BankSettings.from_environment(environment)
 
 
 @pytest.mark.parametrize(
