@@ -57,6 +57,8 @@ class Settings:
     """RDS: instances that the account may have, members of clusters included. 40 is AWS's own default."""
     rds_max_clusters: int = 40
     """RDS: clusters that the account may have. 40 is AWS's own default."""
+    rds_max_snapshots: int = 100
+    """RDS: manual snapshots of instances that the account may have, and as many of clusters. 100 is AWS's own default."""
     lambda_retry_seconds: float = 0.3
     """Lambda: wait before the first retry of an asynchronous invocation, twice that before the second. AWS: 60."""
     target_retry_seconds: float = 0.2

@@ -130,6 +130,16 @@ def test_a_restore_resets_what_it_is_not_given(rds: Any, clients: Any) -> None:
     }
 
 
+def test_a_restore_can_change_the_key_of_an_encrypted_cluster_only(rds: Any) -> None:
+    make_cluster(rds)
+    make_cluster(rds, "locked", StorageEncrypted=True)
+    for name in ("orders", "locked"):
+        until_cluster_restorable(rds, name)
+    assert refused(lambda: restore(rds, KmsKeyId="alias/mine")) == "InvalidParameterCombination"
+    found = restore(rds, SourceDBClusterIdentifier="locked", KmsKeyId="alias/mine")
+    assert (found["StorageEncrypted"], found["KmsKeyId"]) == (True, "alias/mine")
+
+
 @pytest.mark.parametrize("hours", [-48, 1])
 def test_a_time_outside_the_window_is_refused(rds: Any, hours: int) -> None:
     make_cluster(rds)

@@ -89,11 +89,28 @@ def test_each_engine_has_its_defaults(rds: Any, engine: str, port: int, licence:
         ({"MultiAZ": True, "AvailabilityZone": "ap-northeast-1a"}, "InvalidParameterCombination"),
         ({"MaxAllocatedStorage": 10}, "InvalidParameterCombination"),
         ({"ManageMasterUserPassword": True}, "InvalidParameterCombination"),
+        ({"StorageType": "io1"}, "InvalidParameterCombination"),
+        ({"StorageType": "gp3", "Iops": 4000}, "InvalidParameterCombination"),
+        ({"KmsKeyId": "alias/mine"}, "InvalidParameterCombination"),
     ],
 )
 def test_settings_that_rds_refuses_are_refused(rds: Any, more: dict[str, Any], code: str) -> None:
     assert refused(lambda: make_instance(rds, **more)) == code
     assert rds.describe_db_instances()["DBInstances"] == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "size", "performance"),
+    [
+        ("mysql", 399, (3_000, 125)),
+        ("mysql", 400, (12_000, 500)),
+        ("oracle-ee", 200, (12_000, 500)),
+        ("sqlserver-se", 1_000, (3_000, 125)),
+    ],
+)
+def test_gp3_has_a_baseline_by_size(rds: Any, engine: str, size: int, performance: tuple[int, int]) -> None:
+    made = make_instance(rds, Engine=engine, AllocatedStorage=size)
+    assert (made["StorageType"], made["Iops"], made["StorageThroughput"]) == ("gp3", *performance)
 
 
 def test_a_parameter_group_of_another_family_is_refused(rds: Any) -> None:

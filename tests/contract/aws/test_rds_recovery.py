@@ -251,7 +251,15 @@ def test_a_restore_keeps_class_storage_port_retention_and_user(rds: Any) -> None
     found = instance(rds, "restored")
     assert (found["DBInstanceClass"], found["AllocatedStorage"], found["BackupRetentionPeriod"]) == ("db.r6g.large", 50, 7)
     assert (found["Endpoint"]["Port"], found["MasterUsername"], found["DBName"]) == (3310, "admin", "bank")
-    assert found["StorageEncrypted"] is True
+    assert (found["StorageEncrypted"], found["KmsKeyId"]) == (True, instance(rds)["KmsKeyId"])
+
+
+def test_storage_falls_back_to_gp3_unless_the_restore_says_otherwise(rds: Any) -> None:
+    make_instance(rds, StorageType="io2", Iops=4000, AllocatedStorage=500)
+    until_restorable(rds)
+    assert (restore(rds)["StorageType"], restore(rds, target="second")["Iops"]) == ("gp3", 12_000)
+    same = restore(rds, target="same", StorageType="io2", Iops=4000)
+    assert (same["StorageType"], same["Iops"]) == ("io2", 4000)
 
 
 @pytest.mark.parametrize(

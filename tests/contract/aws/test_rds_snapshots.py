@@ -141,6 +141,13 @@ def test_snapshots_are_found_by_instance_and_by_resource_id(rds: Any) -> None:
     assert rds.describe_db_snapshots(SnapshotType="automated")["DBSnapshots"] == []
 
 
+def test_the_account_can_have_only_so_many_snapshots(aws: Any, rds: Any) -> None:
+    aws.settings(rds_max_snapshots=1)
+    make_instance(rds)
+    take(rds)
+    assert refused(lambda: take(rds, "second")) == "SnapshotQuotaExceeded"
+
+
 def test_a_snapshot_name_is_taken_once_and_a_deleted_snapshot_is_gone(rds: Any) -> None:
     make_instance(rds)
     take(rds)

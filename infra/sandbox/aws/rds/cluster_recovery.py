@@ -22,6 +22,8 @@ def _restore(request: Request) -> dict[str, Any]:
     name = request.new_name("DBClusterIdentifier")
     source = _source(request)
     at = _moment(request, source)
+    if "KmsKeyId" in given and not source.settings["StorageEncrypted"]:
+        raise invalid_combination(f"{source.identifier} isn't encrypted: its restore cannot be given a KmsKeyId.")
     inventory.check_cluster_name_free(name, request.now)
     settings = cluster_settings.restored(inventory, source.settings, given)
     clusters.check_room(request, settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import directory_domain, groups
+from infra.sandbox.aws.rds import directory_domain, groups, storage_types
 from infra.sandbox.aws.rds.engines import engine_of
 from infra.sandbox.aws.rds.instance_settings import (
     DEFAULT_BACKUP_WINDOW,
@@ -125,6 +125,8 @@ def complete(inventory: Inventory, given: dict[str, Any]) -> dict[str, Any]:
         **{name: value for name, value in given.items() if name in SETTINGS},
     }
     settings.setdefault("DBClusterParameterGroupName", groups.default_parameter_group(engine, settings["EngineVersion"]))
+    if settings["StorageEncrypted"]:
+        settings.setdefault("KmsKeyId", storage_types.default_key(inventory))
     if multi_az:
         settings.setdefault("CACertificateIdentifier", DEFAULT_CERTIFICATE)
         settings.setdefault("MonitoringInterval", 0)
@@ -177,7 +179,6 @@ def restored(inventory: Inventory, source: dict[str, Any], given: dict[str, Any]
     kept = {name: source[name] for name in KEPT_BY_RESTORE if name in source}
     if engine_of(source["Engine"]).clustered:
         del kept["AllocatedStorage"]
-    settings = complete(inventory, {**kept, **{name: value for name, value in given.items() if name in SETTINGS}})
-    if "KmsKeyId" in given:
-        settings["StorageEncrypted"] = True
-    return settings
+    if "KmsKeyId" in given:  # an unencrypted Aurora snapshot can be restored encrypted
+        kept["StorageEncrypted"] = True
+    return complete(inventory, {**kept, **{name: value for name, value in given.items() if name in SETTINGS}})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.sandbox.aws.rds import directory_domain, groups
+from infra.sandbox.aws.rds import directory_domain, groups, storage_types
 from infra.sandbox.aws.rds.engines import Engine, engine_of
 from infra.sandbox.aws.rds.inventory import Inventory
 from infra.sandbox.aws.rds.refusals import invalid_combination, invalid_value
@@ -122,6 +122,8 @@ def complete(inventory: Inventory, given: dict[str, Any]) -> dict[str, Any]:
     settings.setdefault("DBParameterGroupName", groups.default_parameter_group(engine, version))
     settings.setdefault("OptionGroupName", engine.default_option_group(version))
     settings.setdefault("VpcSecurityGroupIds", groups.default_security_groups(inventory, settings["DBSubnetGroupName"]))
+    if settings["StorageEncrypted"]:
+        settings.setdefault("KmsKeyId", storage_types.default_key(inventory))
     if engine.name.startswith("oracle"):
         settings.setdefault("CharacterSetName", "AL32UTF8")
         settings.setdefault("NcharCharacterSetName", "AL16UTF16")
@@ -143,6 +145,9 @@ def check(inventory: Inventory, settings: dict[str, Any], given: dict[str, Any])
     groups.check_option_group(inventory, settings["OptionGroupName"], engine, version)
     check_retention(settings["BackupRetentionPeriod"], shortest=0)
     check_monitoring(settings)
+    storage_types.check(settings, given)
+    if "KmsKeyId" in settings and not settings["StorageEncrypted"]:
+        raise invalid_combination("KmsKeyId can only be given together with StorageEncrypted.")
     if settings["MultiAZ"] and "AvailabilityZone" in given:
         raise invalid_combination("Requesting a specific availability zone is not valid for Multi-AZ instances.")
     if "MaxAllocatedStorage" in settings and settings["MaxAllocatedStorage"] <= settings["AllocatedStorage"]:
@@ -174,6 +179,8 @@ def described(inventory: Inventory, settings: dict[str, Any], group_status: str)
         for name, value in settings.items()
         if name not in _SHOWN_IN_STRUCTURES and value is not None
     }
+    if (own := storage_types.baseline(settings)) is not None:
+        shown = {"Iops": own[0], "StorageThroughput": own[1], **shown}
     return {
         **shown,
         "VpcSecurityGroups": security_groups(settings["VpcSecurityGroupIds"]),

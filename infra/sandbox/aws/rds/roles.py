@@ -17,7 +17,7 @@ def described(resource: Resource) -> list[dict[str, str]]:
 
 
 def _add(resource: Resource, given: dict[str, Any], code: str) -> dict[str, Any]:
-    role = {name: given[name] for name in ("RoleArn", "FeatureName") if name in given}
+    role: dict[str, str] = {name: given[name] for name in ("RoleArn", "FeatureName") if name in given}
     if role in resource.roles:
         raise Refusal(code, f"Role {role['RoleArn']} is associated with {resource.identifier} already.")
     resource.roles.append(role)
@@ -25,7 +25,7 @@ def _add(resource: Resource, given: dict[str, Any], code: str) -> dict[str, Any]
 
 
 def _remove(resource: Resource, given: dict[str, Any], code: str) -> dict[str, Any]:
-    role = {name: given[name] for name in ("RoleArn", "FeatureName") if name in given}
+    role: dict[str, str] = {name: given[name] for name in ("RoleArn", "FeatureName") if name in given}
     if role not in resource.roles:
         raise Refusal(code, f"Role {role['RoleArn']} is not associated with {resource.identifier}.")
     resource.roles.remove(role)

@@ -14,6 +14,7 @@ def of_instance(request: Request, instance: Instance, name: str) -> Snapshot:
     """DBSnapshotAlreadyExists when the name is taken."""
     if name in request.inventory.snapshots:
         raise Refusal("DBSnapshotAlreadyExists", f"Cannot create the snapshot because one named {name} already exists.")
+    _check_room(request, request.inventory.snapshots)
     snapshot = _take(request, instance, name)
     request.inventory.snapshots[name] = snapshot
     instance.life.goes_through("backing-up", request.settings.rds_snapshot_seconds, request.now)
@@ -26,9 +27,17 @@ def of_cluster(request: Request, cluster: Cluster, name: str) -> Snapshot:
         raise Refusal(
             "DBClusterSnapshotAlreadyExistsFault", f"Cannot create the snapshot because one named {name} already exists."
         )
+    _check_room(request, request.inventory.cluster_snapshots)
     snapshot = _take(request, cluster, name)
     request.inventory.cluster_snapshots[name] = snapshot
     return snapshot
+
+
+def _check_room(request: Request, held: dict[str, Snapshot]) -> None:
+    """SnapshotQuotaExceeded; snapshots of instances and of clusters have a quota each."""
+    most = request.settings.rds_max_snapshots
+    if len(held) >= most:
+        raise Refusal("SnapshotQuotaExceeded", f"Maximum number of manual snapshots exceeded: the account may have {most}")
 
 
 def _take(request: Request, source: Resource, name: str) -> Snapshot:
