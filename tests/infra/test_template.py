@@ -196,7 +196,7 @@ def test_the_restore_function_is_told_the_machine_that_the_template_makes_and_ma
 
 
 def test_what_plans_a_restore_and_what_carries_it_out_wait_equally_long_for_writers() -> None:
-    """A text: plain CloudFormation would make one of a number, and so must whatever reads the template."""
+    """As a text: a function's variables are texts, and not everything that reads a template turns numbers into them."""
     told = [variables(name)["SAFETY_QUIET_SECONDS"] for name in ("RestoreFunction", "DatabasesFunction")]
     assert told == [{"Fn::Sub": "${SafetyQuietSeconds}"}] * 2
     assert TEMPLATE["Parameters"]["SafetyQuietSeconds"]["Default"] == 60
