@@ -27,6 +27,8 @@ SECONDS_PER_GIB = 2.0
 SETTINGS_SECONDS = 10 * 60.0
 RENAME_SECONDS = 10 * 60.0
 """RDS User Guide, Renaming a DB instance: about ten minutes until a new name is in force."""
+USUAL_LAG = timedelta(minutes=5)
+"""LatestRestorableTime is typically within five minutes of now (Amazon RDS, Backup and restore features)."""
 LOST = (
     "RDS restores to default security, subnet, parameter and option groups, in one Availability Zone, without tags, IAM "
     "authentication, log exports, monitoring, Performance Insights, storage autoscaling and deletion protection."
@@ -224,9 +226,11 @@ def _until(work: Work, source: Source) -> datetime | None:
 
 
 def _ready_at(work: Work, source: Source) -> datetime | None:
-    """The window moves on with the clock: as far behind as it is now."""
-    if work.order.at is None or source.window.latest is None:
+    """The window moves on with the clock: as far behind as it is now, or, where it has not begun, as it usually is."""
+    if work.order.at is None:
         return None
+    if source.window.latest is None:
+        return max(work.now, work.order.at + USUAL_LAG)
     return work.now + (work.order.at - source.window.latest)
 
 

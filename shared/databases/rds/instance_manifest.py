@@ -43,7 +43,7 @@ def read(instance: Instance, at: datetime) -> InstanceSettings:
         max_allocated_gib=found.get("MaxAllocatedStorage"),
         storage_type=found.get("StorageType") or "",
         iops=found.get("Iops"),
-        throughput_mib=found.get("StorageThroughput") or None,
+        throughput_mib=found.get("StorageThroughput") if found.get("StorageType") == "gp3" else None,
         dedicated_log_volume=bool(found.get("DedicatedLogVolume")),
         additional_volumes=tuple(
             sorted((_volume(one) for one in found.get("AdditionalStorageVolumes", [])), key=lambda one: one.name)

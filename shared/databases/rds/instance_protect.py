@@ -39,7 +39,7 @@ def advance(
     if item.is_done:
         return _protection(database, point, item, now)
     instance = _same_instance(database, item, calls)
-    item = replace(item, size_bytes=int(instance.described.get("AllocatedStorage", 0)) * GIB)
+    item = replace(item, since=item.since or now, size_bytes=int(instance.described.get("AllocatedStorage", 0)) * GIB)
     if not item.settings:
         item = replace(item, settings=to_record(read(instance, now)))
     if database.snapshot:
