@@ -43,20 +43,21 @@ async def restore_request(request: Request, rooms: Rooms) -> Answer:
         Conflict: the world is not the one that was planned for; the message has the differences. Or the run is over already.
         NotReady: a check of the plan failed.
     """
-    match action_of(request):
-        case "restore" if "confirm" in request and not flag(request, "dry_run"):
+    action, confirms = action_of(request), not flag(request, "dry_run") and "confirm" in request
+    match action:
+        case "restore" if confirms:
             return await _confirm(request, text(request, "plan"), rooms)
         case "restore":
             plan = rooms.catalog.plan(text(request, "plan")).plan
             asked = read_request(request, plan)
             return await _plan(asked, find_source(asked, plan, rooms.catalog, rooms.clock.now()), rooms)
-        case "undo" if "confirm" in request and not flag(request, "dry_run"):
+        case "undo" if confirms:
             return await _confirm(request, _plan_of_run(request, rooms), rooms)
         case "undo":
             return await _plan_undo(request, rooms)
         case "status":
             return await restore_status(request, rooms)
-        case action:
+        case _:
             return _go_on(action, request, rooms)
 
 
