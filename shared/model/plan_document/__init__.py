@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from shared.model.durations import format_duration
 from shared.model.errors import InvalidPlan
-from shared.model.plan import Cluster, DynamoDb, EksCluster, Plan, Release
+from shared.model.plan import Cluster, EksCluster, Plan, Release
+from shared.model.plan_document.database_sections import write_database
 from shared.model.plan_document.problems import describe_problems
 from shared.model.plan_document.sections import EXAMPLE, PlanDocument, plan_schema
 from shared.model.plan_document.yaml_text import load_mapping
@@ -46,7 +47,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "releases": [_write_release(release) for release in plan.releases if not release.is_participant],
         "participants": [_write_release(release) for release in plan.releases if release.is_participant],
-        "databases": [_write_database(database) for database in plan.databases],
+        "databases": [write_database(database) for database in plan.databases],
         "two_phase_commit": plan.two_phase_commit,
         "pause": {
             "hold": format_duration(plan.pause.hold_seconds),
@@ -86,8 +87,3 @@ def _write_cluster(cluster: Cluster) -> dict[str, str]:
     if isinstance(cluster, EksCluster):
         return {"eks": cluster.name, "region": cluster.region}
     return {"aks": cluster.name, "resource_group": cluster.resource_group, "subscription": cluster.subscription}
-
-
-def _write_database(database: DynamoDb) -> dict[str, Any]:
-    written: dict[str, Any] = {"region": database.region}
-    return {"dynamodb": written | {"tables": list(database.tables)} if database.tables else written}

@@ -13,32 +13,17 @@ from shared.model.durations import format_duration
 
 Location = tuple[int | str, ...]
 
-# Kinds that the product's documents speak of and this release cannot do: never accepted in silence.
-_DATABASES_NOT_YET = (
-    "cosmos",
-    "cosmosdb",
-    "rds",
-    "aurora",
-    "azure",
-    "mysql",
-    "postgresql",
-    "azure_mysql",
-    "azure_postgresql",
-    "flexible_server",
-)
-
 
 def describe_problems(error: ValidationError, root: type[BaseModel]) -> list[str]:
     """One line per problem, in the document's order of sections."""
     details = error.errors(include_url=False)
     unknown = {detail["loc"] for detail in details if detail["type"] == "extra_forbidden"}
-    unsupported = {location[:-1] for location in unknown if _not_yet(location)}
     suggested = {(*location[:-1], _closest(location, root)) for location in unknown}
     return [
         f"{_path(detail['loc'])}: {_describe(detail, root)}"
         for detail in details
-        # A missing key beside a misspelt or unsupported one is the same mistake seen twice.
-        if not (detail["type"] == "missing" and (detail["loc"] in suggested or detail["loc"][:-1] in unsupported))
+        # A missing key beside a misspelt one is the same mistake seen twice.
+        if not (detail["type"] == "missing" and detail["loc"] in suggested)
         # A list counts as too short also when each of its entries was refused, which has been said already.
         and not (detail["type"] == "too_short" and detail["input"])
     ]
@@ -55,18 +40,9 @@ def _describe(detail: ErrorDetails, root: type[BaseModel]) -> str:
 
 
 def _describe_unknown(location: Location, root: type[BaseModel]) -> str:
-    if reason := _not_yet(location):
-        return reason
     if closest := _closest(location, root):
         return f"unknown key; did you mean {closest!r}?"
     return f"unknown key; known here: {', '.join(_keys_beside(location, root))}"
-
-
-def _not_yet(location: Location) -> str:
-    key = str(location[-1])
-    if location[0] == "databases" and len(location) == 3 and key in _DATABASES_NOT_YET:
-        return f"databases of kind {key} are not supported yet; dynamodb is"
-    return ""
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -9,9 +9,10 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 
 from shared.model.cron import check_cron
 from shared.model.durations import format_duration
-from shared.model.plan import BackupSettings, DynamoDb, PauseSettings, Plan, Retention, Schedule
+from shared.model.plan import BackupSettings, PauseSettings, Plan, Retention, Schedule
+from shared.model.plan_document.database_sections import DatabaseSection
 from shared.model.plan_document.release_sections import ParticipantSection, ReleaseSection
-from shared.model.plan_document.section import Region, Seconds, Section, refuse_duplicates
+from shared.model.plan_document.section import Seconds, Section, refuse_duplicates
 
 RESUME_ALLOWANCE_SECONDS = 25.0
 """What a window needs beyond hold and drain: the calls themselves, the CheckPaused samples, the resume and its proof."""
@@ -45,34 +46,6 @@ def _time_zone(name: str) -> str:
 
 Cron = Annotated[str, AfterValidator(check_cron)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
-
-
-class DynamoDbSection(Section):
-    """The DynamoDB tables of the plan's releases in one region, found by themselves: Coordinator and metadata included."""
-
-    region: Annotated[Region, Field(examples=["ap-northeast-1"])]
-    """AWS region of the tables."""
-    tables: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{3,255}$")], ...],
-        Field(strict=False, examples=[["audit.events"]]),
-    ] = ()
-    """Further tables that no release names, by their full names."""
-
-    @field_validator("tables")
-    @classmethod
-    def _refuse_duplicates(cls, tables: tuple[str, ...]) -> tuple[str, ...]:
-        refuse_duplicates("table", tables)
-        return tables
-
-
-class DatabaseSection(Section):
-    """One database of the plan, under the name of its kind."""
-
-    dynamodb: Annotated[DynamoDbSection, Field(examples=[{"region": "ap-northeast-1"}])]
-    """Amazon DynamoDB."""
-
-    def to_database(self) -> DynamoDb:
-        return DynamoDb(region=self.dynamodb.region, tables=self.dynamodb.tables)
 
 
 class PauseSection(Section):
@@ -122,7 +95,8 @@ class BackupSection(Section):
     """How the restore point is kept."""
 
     kept_copy: Annotated[bool, Field(examples=[True])] = BackupSettings().kept_copy
-    """DynamoDB: keep an on-demand backup of the restore point that outlives the point-in-time recovery window."""
+    """DynamoDB: keep an on-demand backup of the restore point that outlives the point-in-time recovery window. Relational
+    databases have `snapshot` for that, in their own entries; Cosmos DB has its continuous backup only."""
 
 
 class ScheduleSection(Section):

@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 from shared.model.errors import InvalidPlan
 from shared.model.plan import (
     AksCluster,
+    AuroraCluster,
     BackupSettings,
+    CosmosAccount,
+    CutOver,
+    Database,
     DynamoDb,
     EksCluster,
+    FlexibleServer,
     PauseSettings,
     Plan,
+    RdsCluster,
+    RdsInstance,
     Release,
     Retention,
     Schedule,
@@ -182,11 +189,58 @@ def test_all_problems_are_told_at_once_with_path_and_example() -> None:
     assert [line[: len(start)] for line, start in zip(found, starts, strict=True)] == starts
 
 
-@pytest.mark.parametrize("kind", ["cosmos", "rds", "aurora", "azure", "postgresql"])
-def test_a_database_of_a_kind_not_built_yet_is_refused_clearly(kind: str) -> None:
-    assert problems(changed(databases=[{kind: {"region": "eu-west-1"}}])) == [
-        f"databases[0].{kind}: databases of kind {kind} are not supported yet; dynamodb is"
+def test_an_unknown_kind_of_database_is_refused_with_those_there_are() -> None:
+    assert problems(changed(databases=[{"oracle": {"region": "eu-west-1"}}])) == [
+        "databases[0].oracle: unknown key; known here: dynamodb, rds, aurora, cosmos, mysql, postgresql"
     ]
+
+
+def test_an_entry_with_two_kinds_is_refused() -> None:
+    entry = {"dynamodb": {"region": "eu-west-1"}, "aurora": {"cluster": "orders", "region": "eu-west-1"}}
+    (said,) = problems(changed(databases=[entry]))
+    assert said.startswith("databases[0]: an entry has dynamodb and aurora; each has exactly one of dynamodb, rds, aurora")
+
+
+@pytest.mark.parametrize("keys", [{}, {"instance": "orders-db", "cluster": "orders-mazc"}])
+def test_rds_is_an_instance_or_a_cluster(keys: dict[str, str]) -> None:
+    (said,) = problems(changed(databases=[{"rds": {"region": "eu-west-1", **keys}}]))
+    assert said.startswith("databases[0].rds: give one of instance (a DB instance) and cluster (a Multi-AZ DB cluster)")
+
+
+@pytest.mark.parametrize("identifier", ["Orders", "1orders", "orders--db", "orders-", "o" * 64])
+def test_an_identifier_that_rds_would_refuse_is_refused(identifier: str) -> None:
+    (said,) = problems(changed(databases=[{"rds": {"region": "eu-west-1", "instance": identifier}}]))
+    assert said.startswith("databases[0].rds.instance: ")
+
+
+SUBSCRIPTION = "0f8fad5b-d9cb-469f-a165-70867728950e"
+GROUP = {"resource_group": "rg", "subscription": SUBSCRIPTION}
+
+
+@pytest.mark.parametrize(
+    ("entry", "database"),
+    [
+        ({"rds": {"instance": "db", "region": "eu-west-1"}}, RdsInstance(region="eu-west-1", instance="db")),
+        (
+            {"rds": {"cluster": "mazc", "region": "eu-west-1", "snapshot": True}},
+            RdsCluster(region="eu-west-1", cluster="mazc", snapshot=True),
+        ),
+        (
+            {"aurora": {"cluster": "au", "region": "eu-west-1", "cut_over": "endpoint"}},
+            AuroraCluster(region="eu-west-1", cluster="au", cut_over=CutOver.ENDPOINT),
+        ),
+        ({"cosmos": {"account": "acc", **GROUP}}, CosmosAccount(account="acc", **GROUP)),
+        ({"mysql": {"server": "srv", **GROUP}}, FlexibleServer(engine="mysql", server="srv", **GROUP)),
+        (
+            {"postgresql": {"server": "srv", **GROUP, "snapshot": True}},
+            FlexibleServer(engine="postgresql", server="srv", snapshot=True, **GROUP),
+        ),
+    ],
+)
+def test_every_kind_of_database_is_read_and_written_back(entry: dict[str, Any], database: Database) -> None:
+    plan = parse_plan(changed(databases=[entry]))
+    assert plan.databases == (database,)
+    assert plan_document(plan)["databases"] == [entry]
 
 
 def release_section(**changes: Any) -> dict[str, Any]:
