@@ -37,7 +37,7 @@ def verify(work: Work, restored: DatabaseRestore) -> tuple[CheckResult, ...]:
         status = failed("rds-status", subject, f"It is {found.status}.", "See its events in the RDS console.")
     told = differences(wanted, read(found, work.now))
     if told:
-        settings = failed("rds-settings", subject, " ".join(told.values()), "Put them right by hand; see the plan's notes.")
+        settings = failed("rds-settings", subject, " ".join(told.values()), "Put them right by hand, or undo the restore.")
     else:
         settings = passed("rds-settings", subject, "every setting compares equal")
     return (identity, status, settings, *_endpoint(work, found, wanted))
