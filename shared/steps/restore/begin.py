@@ -149,7 +149,7 @@ def _go_on(given: Request, action: str, within: Execution, rooms: Rooms) -> tupl
         raise InvalidRequest(f"Run {run.id} is no restore that has begun.", hint="Ask for a new restore.")
     if run.execution != within.id or run.status is not RunStatus.RUNNING:
         require_continuable(run, action, catalog)
-        token = require_no_holder(run, f"{run.id}+{within.id}", rooms)
+        token = require_no_holder(run, within.id, rooms)
         run = catalog.save_run(replace(run, token=token, execution=within.id, status=RunStatus.RUNNING, ended_at=None))
     run = _with_lease(run, rooms)
     try:

@@ -67,7 +67,7 @@ def tell(run: Run, rooms: Rooms) -> Answer:
         "next": ways_on(run, rooms.catalog) if halted else "",
     }
     rooms.signals.publish(HALTED if halted else FAILED, detail)
-    give_back(run, rooms)
+    give_back(run.plan, run.id, rooms)
     return _answer(run, cause, lead_back=False) | {"metrics": {"RestoresHalted" if halted else "RestoresFailed": 1}}
 
 

@@ -10,7 +10,7 @@ from shared.steps.restore.conclude import tell
 from shared.steps.restore.payload import STARTED_BY
 from shared.steps.restore.publish import tell_success
 from shared.steps.restore.record import load_record
-from shared.steps.restore.unfinished import give_back, record_unbegun, settle_deserted, ways_on
+from shared.steps.restore.unfinished import give_back, prober, record_unbegun, settle_deserted, ways_on
 
 
 def is_restore(given: object) -> bool:
@@ -29,6 +29,7 @@ async def restore_ended(given: Request, execution: Execution, status: str, rooms
         record_unbegun(given, execution, RunStatus.INTERRUPTED, cause, rooms)
         return {"run": given["run"], "metrics": {}}
     if run.kind is not RunKind.RESTORE or run.execution != execution.id:
+        give_back(run.plan, prober(run, execution.id), rooms)
         return {"run": run.id, "metrics": {}}
     if run.status is not RunStatus.RUNNING:
         return _told_already(run, status, rooms)
@@ -44,5 +45,5 @@ def _told_already(run: Run, status: str, rooms: Rooms) -> Answer:
         return tell_success(run, record, rooms)
     if status != "FAILED":
         return tell(run, rooms)
-    give_back(run, rooms)
+    give_back(run.plan, run.id, rooms)
     return {"run": run.id, "metrics": {}}

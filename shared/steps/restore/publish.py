@@ -48,7 +48,7 @@ def tell_success(run: Run, record: RestoreRecord, rooms: Rooms) -> Answer:
     """The world hears of a restore that has succeeded, and its lease is given back."""
     told = _told(run, record)
     rooms.signals.publish(SUCCEEDED, told)
-    give_back(run, rooms)
+    give_back(run.plan, run.id, rooms)
     seconds = ((run.ended_at or run.started_at) - run.started_at).total_seconds()
     return told | {"metrics": {"RestoresSucceeded": 1, "RestoreSeconds": seconds}}
 

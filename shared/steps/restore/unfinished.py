@@ -118,28 +118,33 @@ def require_continuable(run: Run, action: str, catalog: Catalog) -> None:
         )
 
 
-def require_no_holder(run: Run, prober: str, rooms: Rooms) -> int:
+def prober(run: Run, execution: str) -> str:
+    """Under this name an execution takes the plan for a moment, before it takes over the run."""
+    return f"{run.id}+{execution}"
+
+
+def require_no_holder(run: Run, execution: str, rooms: Rooms) -> int:
     """Shows that nobody holds the plan, the run's own last execution included, whose functions may be working still.
 
-    `prober` names who asks. Answers with the token that this took, which fences all of an earlier one.
+    `execution` is the one that asks. Answers with the token that this took, which fences all of an earlier one.
 
     Raises:
         LeaseHeld: somebody does; the message says until when.
     """
-    now = rooms.clock.now()
-    lease = rooms.catalog.acquire_lease(run.plan, prober, now + timedelta(seconds=PROBE_SECONDS), now)
-    rooms.catalog.release_lease(run.plan, prober, lease.token)
+    now, name = rooms.clock.now(), prober(run, execution)
+    lease = rooms.catalog.acquire_lease(run.plan, name, now + timedelta(seconds=PROBE_SECONDS), now)
+    rooms.catalog.release_lease(run.plan, name, lease.token)
     return lease.token
 
 
-def give_back(run: Run, rooms: Rooms) -> None:
-    """Whatever lease the run still holds, also one that its record does not know of: its step died in between."""
+def give_back(plan: str, holder: str, rooms: Rooms) -> None:
+    """Whatever lease `holder` still has, also one that its record does not know of: its step died in between."""
     now = rooms.clock.now()
     try:
-        lease = rooms.catalog.acquire_lease(run.plan, run.id, now + timedelta(seconds=PROBE_SECONDS), now)
+        lease = rooms.catalog.acquire_lease(plan, holder, now + timedelta(seconds=PROBE_SECONDS), now)
     except LeaseHeld:
         return  # somebody else's
-    rooms.catalog.release_lease(run.plan, run.id, lease.token)
+    rooms.catalog.release_lease(plan, holder, lease.token)
 
 
 def _chain(run: str, catalog: Catalog) -> frozenset[str]:
