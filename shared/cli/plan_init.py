@@ -12,6 +12,7 @@ import yaml
 
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import note
+from shared.model.coverage import locations
 from shared.model.errors import BackupError, InvalidRequest
 from shared.model.plan import EksCluster, Plan, Release, TlsSettings
 from shared.model.plan_document import EXAMPLE, plan_document
@@ -23,6 +24,7 @@ from shared.steps.ports import Releases
 _HEAD = """\
 # What these releases use, as their own properties say. Read it, then: scalar-backup plan apply FILE
 """
+_GROUP = {"resource_group": "RESOURCE-GROUP", "subscription": "SUBSCRIPTION-ID"}
 _MISSING = "A backup without it cannot be restored consistently."
 
 
@@ -81,10 +83,10 @@ def plan_text(
     for release, look in zip(releases, looks, strict=True):
         lines += [*_release_comments(look), *_item(_written(_with_tls(release, look)))]
     uses = _uses(releases, storages)
-    regions = _regions(uses)
-    lines.append("databases:" if regions else "databases: []")
-    for region, users in regions.items():
-        lines += [f"  # {'; '.join(users)}", *_item({"dynamodb": {"region": region}})]
+    databases = _databases(uses)
+    lines.append("databases:" if databases else "databases: []")
+    for key, (entry, users) in databases.items():
+        lines += [f"  # {'; '.join(users)}.{_hint(key)}" if _hint(key) else f"  # {'; '.join(users)}", *_item(entry)]
     lines += [f"  # {missing}" for missing in _unsupported(uses)]
     schedule = yaml.safe_dump({"schedule": EXAMPLE["schedule"]}, sort_keys=False).splitlines()
     return "\n".join([*lines, *(f"# {line}" for line in schedule)]) + "\n"
@@ -135,28 +137,59 @@ def _uses(releases: Sequence[Release], storages: Sequence[ReleaseStorage]) -> li
     return [_Use(release, storage) for release, of_it in zip(releases, storages, strict=True) for storage in of_it.storages]
 
 
-def _regions(uses: Sequence[_Use]) -> dict[str, list[str]]:
-    """Regions of DynamoDB, with who uses them."""
-    found: dict[str, list[str]] = {}
+def _databases(uses: Sequence[_Use]) -> dict[str, tuple[dict[str, Any], list[str]]]:
+    """The entries of the plan by the database's key, each with who uses it."""
+    found: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for use in uses:
-        if _is_supported(use.storage):
-            found.setdefault(use.storage.contact_point, []).append(_of(use))
+        key = _key(use.storage)
+        if entry := _entry(key):
+            found.setdefault(key, (entry, []))[1].append(_of(use))
     return found
+
+
+def _key(storage: Storage) -> str:
+    """A host does not tell an Aurora cluster from a Multi-AZ DB cluster: Aurora is the likelier one, and a comment says so."""
+    return next(iter(locations(storage)))
+
+
+def _entry(key: str) -> dict[str, Any] | None:
+    """The plan's entry for a database's key; None when the properties do not name a database of a known kind."""
+    kind, _, rest = key.partition(":")
+    place, _, name = rest.rpartition(":")
+    if kind == "dynamodb" and re.fullmatch("[a-z0-9-]+", rest):
+        return {"dynamodb": {"region": rest}}
+    match kind:
+        case "rds" if name:
+            return {"rds": {"instance": name, "region": place}}
+        case "aurora" if name:
+            return {"aurora": {"cluster": name, "region": place}}
+        case "cosmos" if not place and name:
+            return {"cosmos": {"account": name, **_GROUP}}
+        case "mysql" | "postgresql" if not place and name:
+            return {kind: {"server": name, **_GROUP}}
+    return None
+
+
+def _hint(key: str) -> str:
+    """What has to be looked at by the one who reads the plan."""
+    if key.startswith("aurora:"):
+        return " If it is a Multi-AZ DB cluster of RDS, write rds instead of aurora."
+    if key.startswith(("cosmos:", "mysql:", "postgresql:")):
+        return " Fill in its resource group and subscription: the properties do not name them."
+    return ""
 
 
 def _unsupported(uses: Sequence[_Use]) -> Iterator[str]:
     for use in uses:
-        if _is_supported(use.storage):
+        if _entry(_key(use.storage)):
             continue
         where = f"{use.storage.kind} {_one_line(use.storage.contact_point) or 'without contact points'} ({_of(use)})"
         if use.storage.kind == "dynamo":
             yield f"{where}: which region it is could not be read. Name it here: - dynamodb: {{region: REGION}}. {_MISSING}"
+        elif use.storage.kind in ("jdbc", "cosmos"):
+            yield f"{where}: which database this address leads to is not to be seen from it. Name it here. {_MISSING}"
         else:
-            yield f"{where}: not supported yet. {_MISSING}"
-
-
-def _is_supported(storage: Storage) -> bool:
-    return storage.kind == "dynamo" and re.fullmatch("[a-z0-9-]+", storage.contact_point) is not None
+            yield f"{where}: not supported. {_MISSING}"
 
 
 def _of(use: _Use) -> str:

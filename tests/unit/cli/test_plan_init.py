@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,12 +73,43 @@ def test_what_is_found_by_itself_and_a_schedule_are_comments() -> None:
     assert "#   cron: 0 3 * * *" in lines
 
 
-def test_a_database_that_is_not_supported_yet_is_told_twice_and_never_left_out() -> None:
+def test_an_address_that_names_no_managed_database_is_told_twice_and_never_left_out() -> None:
     result = world_of(TOKYO, MYSQL).call(*ASKED)
-    told = "jdbc jdbc:mysql://orders:3306/ (storage mysql of orders): not supported yet. A backup without it cannot be"
+    told = "jdbc jdbc:mysql://orders:3306/ (storage mysql of orders): which database this address leads to"
     assert f"  # {told}" in result.stdout
     assert f"Not covered: {told}" in result.stderr
     assert len(parse_plan(result.stdout).databases) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "entry"),
+    [
+        (
+            "jdbc",
+            "jdbc:mysql://orders-db.c0ffee.eu-west-1.rds.amazonaws.com:3306/",
+            {"rds": {"instance": "orders-db", "region": "eu-west-1"}},
+        ),
+        (
+            "jdbc",
+            "jdbc:postgresql://orders.cluster-c0ffee.eu-west-1.rds.amazonaws.com:5432/postgres",
+            {"aurora": {"cluster": "orders", "region": "eu-west-1"}},
+        ),
+        (
+            "cosmos",
+            "https://orders.documents.azure.com:443/",
+            {"cosmos": {"account": "orders", "resource_group": "RESOURCE-GROUP", "subscription": "SUBSCRIPTION-ID"}},
+        ),
+        (
+            "jdbc",
+            "jdbc:postgresql://orders.postgres.database.azure.com:5432/postgres",
+            {"postgresql": {"server": "orders", "resource_group": "RESOURCE-GROUP", "subscription": "SUBSCRIPTION-ID"}},
+        ),
+    ],
+)
+def test_a_managed_database_is_found_by_its_address(kind: str, address: str, entry: dict[str, Any]) -> None:
+    result = world_of(replace(TOKYO, kind=kind, contact_point=address)).call(*ASKED)
+    assert yaml.safe_load(result.stdout)["databases"] == [entry]
+    assert result.stderr == ""
 
 
 def test_a_region_that_stands_in_a_secret_is_asked_for() -> None:
