@@ -14,7 +14,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from shared.catalog.dynamodb import ACTIONS as CATALOG_ACTIONS
 from shared.databases.dynamodb import actions as dynamodb
-from shared.databases.rds import actions as rds
+from shared.databases.rds import actions as instances
+from shared.databases.rds import cluster_actions as clusters
 from shared.executions.step_functions import ACTIONS as EXECUTION_ACTIONS
 from shared.wiring.aws import RESTORE_MACHINE_VARIABLE
 
@@ -28,10 +29,12 @@ ROLES = {name: item for name, item in RESOURCES.items() if item["Type"] == "AWS:
 WITHOUT_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
     "dynamodb:ListBackups",
     "dynamodb:ListTables",
 }
-LISTING_ALL = set(rds.CHECK_ACTIONS)
+RDS_CHECK = {*instances.CHECK_ACTIONS, *clusters.CHECK_ACTIONS}
+LISTING_ALL = RDS_CHECK - WITHOUT_RESOURCE
 """These know resources, but which instance or cluster bears which name is seen by listing all."""
 SIDE_TABLES = "table/scalar-backup.*"
 
@@ -128,7 +131,12 @@ def test_no_restore_can_touch_the_catalogs_table_whatever_a_plan_names() -> None
 
 
 def test_databases_are_deleted_only_where_the_name_bears_a_restores_stamp() -> None:
-    deleting = [item for role in ROLES for item in allowed(role) if any(":DeleteDB" in name for name in actions(item))]
+    deleting = [
+        item
+        for role in ROLES
+        for item in allowed(role)
+        if any(re.search(r":DeleteDB(Cluster)?(Instance|Snapshot)?$", name) for name in actions(item))
+    ]
     assert deleting
     for statement in deleting:
         assert all(
@@ -140,10 +148,18 @@ def test_databases_are_deleted_only_where_the_name_bears_a_restores_stamp() -> N
 @pytest.mark.parametrize(
     ("role", "wanted"),
     [
-        ("CheckRole", {*dynamodb.CHECK_ACTIONS, *rds.CHECK_ACTIONS}),
-        ("WindowRole", {*rds.WINDOW_SNAPSHOT_ACTIONS}),
-        ("ProtectRole", {*dynamodb.PROTECT_ACTIONS, *dynamodb.PROTECT_SIDE_TABLE_ACTIONS, *rds.PROTECT_ACTIONS}),
-        ("RestoreRole", {*dynamodb.RESTORE_FORECAST_ACTIONS, *rds.CHECK_ACTIONS, *EXECUTION_ACTIONS}),
+        ("CheckRole", {*dynamodb.CHECK_ACTIONS, *RDS_CHECK}),
+        ("WindowRole", {*instances.WINDOW_SNAPSHOT_ACTIONS, *clusters.WINDOW_SNAPSHOT_ACTIONS}),
+        (
+            "ProtectRole",
+            {
+                *dynamodb.PROTECT_ACTIONS,
+                *dynamodb.PROTECT_SIDE_TABLE_ACTIONS,
+                *instances.PROTECT_ACTIONS,
+                *clusters.PROTECT_ACTIONS,
+            },
+        ),
+        ("RestoreRole", {*dynamodb.RESTORE_FORECAST_ACTIONS, *RDS_CHECK, *EXECUTION_ACTIONS}),
         ("ApplicationsRole", set()),
         (
             "DatabasesRole",
@@ -152,9 +168,13 @@ def test_databases_are_deleted_only_where_the_name_bears_a_restores_stamp() -> N
                 *dynamodb.RESTORE_ACTIONS,
                 *dynamodb.RESTORE_ACCOUNT_ACTIONS,
                 *dynamodb.RESTORE_STREAM_ACTIONS,
-                *rds.RESTORE_ACTIONS,
-                *rds.DISCARD_ACTIONS,
-                *rds.PASS_ROLE_ACTIONS,
+                *instances.RESTORE_ACTIONS,
+                *clusters.RESTORE_ACTIONS,
+                *instances.DISCARD_ACTIONS,
+                *clusters.DISCARD_ACTIONS,
+                *instances.PASS_ROLE_ACTIONS,
+                *clusters.PASS_ROLE_ACTIONS,
+                *clusters.SCALING_ACTIONS,
             },
         ),
     ],
@@ -166,10 +186,26 @@ def test_the_roles_have_the_actions_that_the_code_uses_and_no_others(role: str, 
 @pytest.mark.parametrize(
     ("role", "names", "resources"),
     [
-        ("WindowRole", rds.WINDOW_SNAPSHOT_ACTIONS, ("db:*", *rds.WINDOW_SNAPSHOT_RESOURCES)),
-        ("ProtectRole", set(rds.PROTECT_ACTIONS) - LISTING_ALL, rds.WINDOW_SNAPSHOT_RESOURCES),
-        ("DatabasesRole", set(rds.RESTORE_ACTIONS) - LISTING_ALL, rds.RESTORE_RESOURCES),
-        ("DatabasesRole", set(rds.DISCARD_ACTIONS) - LISTING_ALL, rds.DISCARD_RESOURCES),
+        (
+            "WindowRole",
+            (*instances.WINDOW_SNAPSHOT_ACTIONS, *clusters.WINDOW_SNAPSHOT_ACTIONS),
+            ("db:*", "cluster:*", *instances.WINDOW_SNAPSHOT_RESOURCES, *clusters.WINDOW_SNAPSHOT_RESOURCES),
+        ),
+        (
+            "ProtectRole",
+            {*instances.PROTECT_ACTIONS, *clusters.PROTECT_ACTIONS} - RDS_CHECK,
+            (*instances.WINDOW_SNAPSHOT_RESOURCES, *clusters.WINDOW_SNAPSHOT_RESOURCES),
+        ),
+        (
+            "DatabasesRole",
+            {*instances.RESTORE_ACTIONS, *clusters.RESTORE_ACTIONS} - RDS_CHECK,
+            (*instances.RESTORE_RESOURCES, *clusters.RESTORE_RESOURCES),
+        ),
+        (
+            "DatabasesRole",
+            {*instances.DISCARD_ACTIONS, *clusters.DISCARD_ACTIONS} - RDS_CHECK,
+            (*instances.DISCARD_RESOURCES, *clusters.DISCARD_RESOURCES),
+        ),
     ],
 )
 def test_rights_on_instances_and_clusters_reach_as_far_as_the_code_says(
