@@ -4,10 +4,9 @@ One public class, `DynamoDbAccess`; the rest by subject: `discovery` and `checks
 decides a table's next step and `copying` carries it out, `recovery` reads recovery windows, `manifest` notes what a restore
 loses, `calls`, `rates` and `errors` are the way to the service, `actions` its rights.
 
-A restore: `restore_forecast` tells (`restore_words`, `restore_estimate`), `restore_prepare` and `restore_cut_over` lead the
-calls of its two halves, `restore_items` says which tables and where each is, `restore_steps` decides a table's next step and
-`restoring` carries it out; `settings_compare`, `settings_put_back` and `putting_back` see to the settings, `restore_ends` to its
-end.
+Restore: `restore_forecast` tells (`restore_words`, `restore_estimate`), `restore_prepare` and `restore_cut_over` lead the
+calls of its two halves, `restore_items` says which tables and where each is, `restore_steps` decides a table's next step,
+`restoring` carries it out; `settings_compare`, `settings_put_back`, `putting_back` see to settings, `restore_ends` to the end.
 """
 
 from shared.databases.dynamodb.access import DynamoDbAccess

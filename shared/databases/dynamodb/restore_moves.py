@@ -85,8 +85,9 @@ class Moves:
             raise together(list(self._failed.values()), len(self._items))
 
     def raise_when_all_others_are_done(self) -> None:
-        """One table's failure must not keep the others from their end; when nothing else moves, it is raised."""
-        if self._failed and all(item.done or item.name in self._failed for item in self.items):
+        """One table's failure must not keep the others from their end, nor what they have reached from being stored: it is
+        raised by a call in which nothing else moves."""
+        if self._failed and not self._has_moved and all(item.done or item.name in self._failed for item in self.items):
             self.raise_any()
 
     def wait_seconds(self, at_least: float = 0.0) -> float:

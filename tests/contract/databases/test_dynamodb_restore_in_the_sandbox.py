@@ -82,7 +82,7 @@ def until_done(
         between(previous)
         if previous.done:
             return previous
-        time.sleep(min(0.1, previous.wait_seconds))
+        time.sleep(min(0.25, previous.wait_seconds))
     raise AssertionError(f"not done after 90 s: {previous}")
 
 

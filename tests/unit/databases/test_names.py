@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.databases.dynamodb.names import LONGEST_NAME, copy_name, is_copy, point_of_copy
+from shared.databases.dynamodb.names import LONGEST_NAME, copy_name, is_copy, old_name, point_of_copy, restored_name
 from shared.model.errors import InvalidRequest
 
 POINT = datetime(2026, 11, 24, 3, 0, 14, tzinfo=UTC)
@@ -43,3 +43,11 @@ def test_a_point_that_is_naive_or_not_a_whole_second_is_refused(point):
 @pytest.mark.parametrize("name", ["bank.accounts", "scalar-backup.yesterday.bank.accounts", "scalar-backup."])
 def test_a_name_without_our_stamp_has_no_point(name):
     assert point_of_copy(name) is None
+
+
+@given(TABLES)
+def test_what_a_restore_makes_is_ours_has_an_allowed_length_and_belongs_to_no_point(table):
+    for name in (old_name("20261124t050000z", table), restored_name("20261124t050000z", table)):
+        assert 3 <= len(name) <= LONGEST_NAME
+        assert is_copy(name)
+        assert point_of_copy(name) is None
