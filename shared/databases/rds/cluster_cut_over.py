@@ -20,6 +20,7 @@ from shared.model.errors import BackupError, Conflict, NotReady
 from shared.model.records import from_record, replace
 from shared.model.restore import DatabaseRestore, EndpointMove, ItemRestore, RestoreStage
 
+_SETTLING = "final-settings"
 GO_ON = "Correct it; the restore then goes on from here, or undo it. The replaced cluster is kept."
 
 
@@ -69,7 +70,10 @@ def _swap(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming: Cl
         _rename(rename, work)
     if renames or waiting:
         told = "; ".join((*(f"{one.current} becomes {one.to}" for one in renames), *((waiting,) if waiting else ())))
-        return under_way(work, previous, item.entered("renaming", work.now), RestoreStage.CUTTING_OVER, f"{told}.")
+        # A change of settings makes the cluster busy, too: it must not begin the time again that settings have to show.
+        is_settling = item.phase == _SETTLING and not renames
+        moving = item if is_settling else item.entered("renaming", work.now)
+        return under_way(work, previous, moving, RestoreStage.CUTTING_OVER, f"{told}.")
     kept = work.scene.cluster_of(outgoing.resource_id) if outgoing else None
     item = replace(item, kept=kept["DBClusterIdentifier"] if kept else "")
     return _complete(work, previous, item, incoming)
@@ -129,7 +133,7 @@ def _complete(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming
     """Under its final names: custom endpoints, scaling, deletion protection, and the comparison of every setting."""
     found, live = _settle(work, incoming)
     if found:
-        settling = replace(item.entered("final-settings", work.now), differences=found)
+        settling = replace(item.entered(_SETTLING, work.now), differences=found)
         require_settling(settling, work.now, found, GO_ON)
         return under_way(
             work, previous, settling, RestoreStage.CUTTING_OVER, f"{incoming.identifier} gets its settings: {found[0]}."
@@ -145,7 +149,7 @@ def _lead(work: Work, previous: DatabaseRestore, item: ItemRestore, incoming: Cl
     found, made = _settle(work, wanted)
     item = replace(item, done=False, kept=work.name if item.kept_settings else "")
     if found:
-        settling = replace(item.entered("final-settings", work.now), differences=found)
+        settling = replace(item.entered(_SETTLING, work.now), differences=found)
         require_settling(settling, work.now, found, GO_ON)
         return under_way(
             work, previous, settling, RestoreStage.CUTTING_OVER, f"{wanted.identifier} gets its settings: {found[0]}."
