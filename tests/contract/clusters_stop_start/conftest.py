@@ -29,6 +29,7 @@ from shared.model.stop_start import StartProgress, StopProgress
 from shared.scalar.admin import AdminClient
 from shared.scalar.releases import ReleasesInClusters
 from shared.system_clock import SystemClock
+from shared.wiring.serving import ServingPods
 from tests.contract.clusters.fake_sts import SECRET_KEY, fake_sts
 
 CLUSTER, REGION = "prod-tokyo", "ap-northeast-1"
@@ -101,22 +102,21 @@ class LiveRelease:
 
 
 class AdminPorts:
-    """Asks the pods themselves, with the product's own rooms: what a restore hands in as `Serving`."""
+    """Asks the pods themselves, as the wiring does: what a restore hands in as `Serving`."""
 
     def __init__(self, live: LiveRelease) -> None:
         self.live, self.admin = live, AdminClient(SystemClock())
+        self._releases = ReleasesInClusters(lambda _: live.api, SystemClock())
+        self._serving = ServingPods(live.release, self._releases, self.admin)
         self.asked: list[list[str]] = []
 
     def targets(self) -> Any:
-        (snapshot,) = ReleasesInClusters(lambda _: self.live.api, SystemClock()).observe([self.live.release])
+        (snapshot,) = self._releases.observe([self.live.release])
         return snapshot.targets
 
     async def __call__(self, pods: Sequence[dict[str, Any]]) -> Mapping[str, str]:
         self.asked.append(sorted(pod["metadata"]["name"] for pod in pods))
-        sample = await self.admin.check_paused(self.targets())
-        silent = dict.fromkeys(sample.unknown, "does not answer on its Admin port")
-        paused = {pod["metadata"]["name"] for pod in pods} - {*sample.not_paused, *sample.unknown}
-        return silent | dict.fromkeys(paused, "is paused")
+        return await self._serving(pods)
 
 
 @pytest.fixture(scope="module", params=[STAND_IN, REAL])
