@@ -105,7 +105,10 @@ def _restore(request: Request) -> dict[str, Any]:
     settings = cluster_settings.restored(inventory, snapshot.settings, given)
     clusters.check_room(request, settings)
     volume = Volume(snapshot.contents)
-    restored = Cluster(name, new_resource_id("cluster-"), settings, volume, Recovery(), request.now, tags_of(given))
+    roles = list(given.get("AssociatedRoles", ()))
+    restored = Cluster(
+        name, new_resource_id("cluster-"), settings, volume, Recovery(), request.now, tags_of(given), roles=roles
+    )
     clusters.add(request, restored, request.settings.rds_restore_seconds)
     return {"DBCluster": clusters.describe(restored, request)}
 

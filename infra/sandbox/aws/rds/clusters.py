@@ -112,7 +112,10 @@ def _create(request: Request) -> dict[str, Any]:
     if "DBClusterInstanceClass" in settings and not {"AllocatedStorage", "Iops"} <= given.keys():
         raise invalid_combination("A Multi-AZ DB cluster needs AllocatedStorage and Iops.")
     check_room(request, settings)
-    cluster = Cluster(name, new_resource_id("cluster-"), settings, Volume(), Recovery(), request.now, tags_of(given))
+    associated = list(given.get("AssociatedRoles", ()))
+    cluster = Cluster(
+        name, new_resource_id("cluster-"), settings, Volume(), Recovery(), request.now, tags_of(given), roles=associated
+    )
     instances.set_first_password(request, cluster)
     add(request, cluster, request.settings.rds_create_seconds)
     return {"DBCluster": describe(cluster, request)}

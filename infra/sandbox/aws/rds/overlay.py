@@ -49,7 +49,7 @@ _LEFT_TO_MOTO = ("ParameterGroup", "Parameters", "OptionGroup", "SubnetGroup", "
 """How the names of the operations end, or go on, that plain moto answers well enough: they are about groups and engines."""
 
 _INSTANCE = {"DBInstanceIdentifier", "Tags", *instance_settings.SETTINGS}
-_CLUSTER = {"DBClusterIdentifier", "Tags", *cluster_settings.SETTINGS}
+_CLUSTER = {"DBClusterIdentifier", "AssociatedRoles", "Tags", *cluster_settings.SETTINGS}
 _PASSWORD = ("MasterUserPassword", "ManageMasterUserPassword", "MasterUserSecretKmsKeyId")
 _OFFERED = {
     "CreateDBInstance": {*_INSTANCE, "DBClusterIdentifier", *_PASSWORD},
