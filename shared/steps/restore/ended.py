@@ -26,8 +26,8 @@ async def restore_ended(given: Request, execution: Execution, status: str, rooms
     try:
         run = rooms.catalog.run(text(given, "run"))
     except UnknownRun:
-        record_unbegun(given, execution, RunStatus.INTERRUPTED, cause, rooms)
-        return {"run": given["run"], "metrics": {}}
+        unbegun = record_unbegun(given, execution, RunStatus.INTERRUPTED, cause, rooms)
+        return tell(unbegun, rooms) if unbegun else {"run": given["run"], "metrics": {}}
     if run.kind is not RunKind.RESTORE or run.execution != execution.id:
         give_back(run.plan, prober(run, execution.id), rooms)
         return {"run": run.id, "metrics": {}}

