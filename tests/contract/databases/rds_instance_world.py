@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from infra.sandbox.aws.process import RunningAws
@@ -47,17 +48,41 @@ OWN = {
 }
 
 
+@cache
+def _client(aws: RunningAws, service: str) -> Any:
+    """Made once: reading the model of RDS takes longer than a whole test."""
+    return aws.client(service)
+
+
+class _Session:
+    """The product's own client, with its retries and time-outs, made once as well."""
+
+    def __init__(self, aws: RunningAws) -> None:
+        self._aws = aws
+
+    def client(self, service: str, region_name: str, config: Any) -> Any:
+        return _product_client(self._aws, service, region_name, config)
+
+
+_PRODUCT_CLIENTS: dict[tuple[str, str], Any] = {}
+
+
+def _product_client(aws: RunningAws, service: str, region: str, config: Any) -> Any:
+    if (aws.url, service) not in _PRODUCT_CLIENTS:
+        _PRODUCT_CLIENTS[aws.url, service] = SandboxSession(aws).client(service, region, config)
+    return _PRODUCT_CLIENTS[aws.url, service]
+
+
 class RdsWorld:
-    """One instance `orders` of `engine`; `call` names in lower case of what was asked, in order, are in `asked`."""
+    """One instance `orders` of `engine`."""
 
     def __init__(self, aws: RunningAws, clock: Clock, engine: str = "mysql", multi_az: bool = False, **more: Any) -> None:
         aws.reset()
         aws.settings(**QUICK)
         self.aws, self.clock, self.engine = aws, clock, engine
-        self.rds = aws.client("rds")
-        self.asked: list[str] = []
+        self.rds = _client(aws, "rds")
         self.database = RdsInstance(region=aws.region, instance=NAME)
-        self.access = RdsInstanceAccess(SandboxSession(aws, self.asked.append), clock)
+        self.access = RdsInstanceAccess(_Session(aws), clock)
         self._sql = SqlClient(aws.url)
         self.port = {"mysql": 3306, "postgres": 5432}.get(engine, 1521 if engine.startswith("oracle") else 1433)
         self._make(multi_az, more)
@@ -70,7 +95,7 @@ class RdsWorld:
 
     def _make(self, multi_az: bool, more: dict[str, Any]) -> None:
         family, major, log = FAMILIES[self.engine]
-        ec2 = self.aws.client("ec2")
+        ec2 = _client(self.aws, "ec2")
         vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         group = ec2.create_security_group(GroupName="orders", Description="orders", VpcId=vpc)["GroupId"]
         subnets = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.databases.rds import names, tags
@@ -234,6 +234,7 @@ def test_a_clean_up_removes_old_snapshots_of_failed_runs_only() -> None:
 IDENTIFIER = st.from_regex(r"[a-z](-?[a-z0-9]){0,62}", fullmatch=True).filter(lambda text: len(text) <= 63)
 
 
+@settings(deadline=None)
 @given(IDENTIFIER)
 def test_names_are_legal_bear_the_stamp_and_fit(identifier: str) -> None:
     for name in (names.side_name(identifier, STAMP), names.old_name(identifier, STAMP)):
@@ -243,6 +244,7 @@ def test_names_are_legal_bear_the_stamp_and_fit(identifier: str) -> None:
         assert names.bears_stamp(name, STAMP)
 
 
+@settings(deadline=None)
 @given(IDENTIFIER, IDENTIFIER)
 def test_two_identifiers_never_share_a_name(one: str, other: str) -> None:
     if one != other:
