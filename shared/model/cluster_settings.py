@@ -135,8 +135,9 @@ class ClusterSettings(Value):
     members: tuple[MemberSettings, ...] = ()
     custom_endpoints: tuple[CustomEndpoint, ...] = ()
     replica_scaling: ReplicaScaling | None = None
-    password_secret_arn: str = ""
-    """The secret in which RDS manages the master password. A restored cluster has none: see `loses` of the forecast."""
+    managed_master_password: bool = False
+    """In Secrets Manager; a restored cluster gets another secret."""
+    master_secret_kms_key_id: str = ""
     activity_stream: str = ""
     """Mode of the database activity stream, which a restored cluster does not have."""
     unknown: Mapping[str, str] = {}

@@ -16,7 +16,6 @@ NOT_COMPARED = {
     "endpoint": "follows from the name",
     "reader_endpoint": "follows from the name",
     "allocated_storage_gib": "grows with the data",
-    "password_secret_arn": "the managed password of a restored cluster is a person's decision",
     "activity_stream": "a stream is started by a person, with a key and a consumer",
     "unknown": "what could not be read cannot be compared",
 }

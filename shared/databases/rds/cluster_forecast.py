@@ -89,8 +89,8 @@ def _loses(work: Work, source: Source) -> Iterator[str]:
     yield "Blue/Green deployments, replicas and exports of the old cluster stay with the old one."
     if work.kind.makes_instances:
         yield "The names and endpoints of its three instances; those of the cluster stay."
-    if settings.password_secret_arn:
-        yield "Secrets Manager's management of the master password: the password is that of the restored second."
+    if settings.managed_master_password:
+        yield "The master user's secret in Secrets Manager becomes another one, with another ARN and password."
     if settings.activity_stream:
         yield "The database activity stream."
     made = [one.identifier for one in settings.members if one.identifier.startswith(MADE_BY_SCALING)]
@@ -190,12 +190,12 @@ def _settings(check: str, subject: str, source: Source, settings: ClusterSetting
             f"IAM database authentication is on. Policies that name {settings.resource_id} do not fit the restored cluster.",
             "Let them name its resource id as well, before the releases start; or name cluster-* in them.",
         )
-    if settings.password_secret_arn:
+    if settings.managed_master_password:
         yield warned(
             f"{check}-managed-password",
             subject,
-            f"Secrets Manager manages the master password ({settings.password_secret_arn}), but not the restored cluster's.",
-            "If the releases sign in as the master user, turn management on again and give them the new secret.",
+            "Secrets Manager manages the master password; of the restored cluster it does so in a new secret.",
+            "If the releases sign in as the master user, give them the new secret before they start.",
         )
 
 

@@ -67,6 +67,7 @@ def without_extras(
     """What DescribeDBClusters and DescribeDBInstances alone tell; custom endpoints and scaling are as given."""
     is_aurora = cluster["Engine"].startswith("aurora")
     domain: Mapping[str, Any] = next(iter(cluster.get("DomainMemberships", ())), {})
+    secret: Mapping[str, Any] = cluster.get("MasterUserSecret") or {}
     insights = bool(cluster.get("PerformanceInsightsEnabled"))
     writers = {member["DBInstanceIdentifier"] for member in cluster.get("DBClusterMembers", ()) if member["IsClusterWriter"]}
     stream_on = cluster.get("ActivityStreamStatus") in _STREAM_ON
@@ -116,7 +117,8 @@ def without_extras(
         members=tuple(read_member(one, one["DBInstanceIdentifier"] in writers) for one in members) if is_aurora else (),
         custom_endpoints=endpoints,
         replica_scaling=scaling,
-        password_secret_arn=(cluster.get("MasterUserSecret") or {}).get("SecretArn") or "",
+        managed_master_password=bool(secret),
+        master_secret_kms_key_id=secret.get("KmsKeyId") or "",
         activity_stream=(cluster.get("ActivityStreamMode") or "on") if stream_on else "",
         unknown=unknown or {},
     )

@@ -102,6 +102,14 @@ def _storage_changed(wanted: ClusterSettings, _: object) -> Parameters:
     return _storage(wanted) or ({"StorageType": "aurora"} if wanted.is_aurora else {})
 
 
+def _password_changed(wanted: ClusterSettings, _: object) -> Parameters:
+    """Management can only be turned off by giving a password, which nobody here knows: such a difference stays one."""
+    if not wanted.managed_master_password:
+        return {}
+    key = {"MasterUserSecretKmsKeyId": wanted.master_secret_kms_key_id} if wanted.master_secret_kms_key_id else {}
+    return {"ManageMasterUserPassword": True, **key}
+
+
 def _domain(settings: ClusterSettings) -> Parameters:
     return {"Domain": settings.domain, "DomainIAMRoleName": settings.domain_role} if settings.domain else {}
 
@@ -154,6 +162,7 @@ _CLUSTER = (
     _multi_az_only("ca_certificate", "CACertificateIdentifier", restore=False, modify=True),
     _multi_az_only("auto_minor_version_upgrade", "AutoMinorVersionUpgrade", restore=False, modify=True),
     _plain("lifecycle_support", "EngineLifecycleSupport"),
+    _Group(("managed_master_password", "master_secret_kms_key_id"), None, _password_changed),
     _plain("deletion_protection", "DeletionProtection", restore=False),
 )
 """Deletion protection is no parameter of the restore here: a copy must stay deletable until it is live. Retention and backup

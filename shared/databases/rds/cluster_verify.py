@@ -88,13 +88,6 @@ def _by_hand(check: str, subject: str, kept: object, actual: ClusterSettings) ->
     old = from_record(kept, ClusterSettings) if kept else None
     if old is None:
         return
-    if old.password_secret_arn and not actual.password_secret_arn:
-        yield warned(
-            f"{check}-managed-password",
-            subject,
-            "the master password is that of the restored second and no longer managed by Secrets Manager.",
-            "Turn management on again (ModifyDBCluster ManageMasterUserPassword); the secret then has another ARN.",
-        )
     if old.activity_stream and not actual.activity_stream:
         yield warned(
             f"{check}-activity-stream", subject, "its database activity stream is not started.", "Start it if you need it."

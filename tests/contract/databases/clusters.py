@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -180,22 +180,22 @@ class Clusters:
         return clusters, {one["DBInstanceIdentifier"] for one in self.rds.describe_db_instances()["DBInstances"]}
 
     def until(self, what: str, status: str) -> None:
-        self._wait(lambda: self.cluster()["Status"] == status, f"{what} to be {status}")
+        self.wait(lambda: self.cluster()["Status"] == status, f"{what} to be {status}")
 
     def until_instance(self, name: str) -> None:
         def is_available() -> bool:
             found = self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
             return bool(found["DBInstanceStatus"] == "available")
 
-        self._wait(is_available, f"instance {name} to be available")
+        self.wait(is_available, f"instance {name} to be available")
 
     def _until_restorable(self) -> None:
-        self._wait(
+        self.wait(
             lambda: self.cluster()["Status"] == "available" and "LatestRestorableTime" in self.cluster(),
             "the cluster to be restorable",
         )
 
-    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
         until = time.monotonic() + LONGEST_SECONDS
         while not condition():
             assert time.monotonic() < until, what
@@ -269,7 +269,3 @@ class _Session:
 def led(database: Database) -> Database:
     """The same section with `cut_over: endpoint`."""
     return type(database)(region=database.region, cluster=database.cluster, cut_over=CutOver.ENDPOINT)
-
-
-def soon(moment: datetime) -> datetime:
-    return moment + timedelta(seconds=1)

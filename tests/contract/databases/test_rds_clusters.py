@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.sandbox.aws.process import RunningAws
-from shared.model.checks import CheckStatus, failures
+from shared.model.checks import failures
 from shared.model.records import from_record, to_record
 from shared.model.restore import DatabaseRestore, RestoreStage, Target
 from tests.contract.databases.clusters import QUICK, Clusters, led
@@ -45,6 +45,7 @@ def test_a_restored_cluster_bears_the_names_the_settings_and_the_data_of_the_poi
     clusters.next_second()
     order = clusters.order(database, at=point)
 
+    assert not failures(access.check(database, ()))
     foretold = access.forecast(order)
     assert not failures(foretold.checks)
     assert foretold.keeps == ("orders-old20261124t030014z",)
@@ -65,12 +66,15 @@ def test_a_restored_cluster_bears_the_names_the_settings_and_the_data_of_the_poi
     old = clusters.cluster("orders-old20261124t030014z")
     assert old["DbClusterResourceId"] == before["DbClusterResourceId"]
 
+    discarded = clusters.drive(lambda previous: access.discard(order, previous), restored)
+    assert discarded.stage is RestoreStage.DISCARDED
+    assert clusters.names()[0] == {"orders"}
+    assert len(clusters.names()[1]) == 3
+    assert clusters.cluster()["DbClusterResourceId"] == after["DbClusterResourceId"]
 
-@pytest.mark.parametrize("engine", ["aurora-mysql", "postgres"])
-def test_an_undo_gives_the_old_cluster_its_names_back_and_an_undo_of_that_the_restored_one(
-    clusters: Clusters, engine: str
-) -> None:
-    database = make(clusters, engine)
+
+def test_an_undo_gives_the_old_cluster_its_names_back_and_an_undo_of_that_the_restored_one(clusters: Clusters) -> None:
+    database = make(clusters, "aurora-mysql")
     access = clusters.access(database)
     names = clusters.names()[1]
     clusters.write("alice", 100)
@@ -89,41 +93,6 @@ def test_an_undo_gives_the_old_cluster_its_names_back_and_an_undo_of_that_the_re
     again = clusters.restored(again_order)
     assert clusters.read("alice") == 100
     assert not failures(access.verify(again_order, again))
-
-
-@pytest.mark.parametrize("engine", ["aurora-mysql", "mysql"])
-def test_discarding_a_finished_restore_deletes_the_old_copy_and_nothing_else(clusters: Clusters, engine: str) -> None:
-    database = make(clusters, engine)
-    point = clusters.next_second()
-    clusters.next_second()
-    order = clusters.order(database, at=point)
-    before = clusters.names()
-    restored = clusters.restored(order)
-    live = clusters.cluster()["DbClusterResourceId"]
-
-    access = clusters.access(database)
-    discarded = clusters.drive(lambda previous: access.discard(order, previous), restored)
-
-    assert discarded.stage is RestoreStage.DISCARDED
-    assert clusters.cluster()["DbClusterResourceId"] == live
-    if engine.startswith("aurora"):
-        assert clusters.names() == before
-    else:
-        assert clusters.names()[0] == {"orders"}
-
-
-def test_a_restore_given_up_before_its_cut_over_leaves_nothing_behind(clusters: Clusters) -> None:
-    database = make(clusters, "aurora-mysql")
-    point = clusters.next_second()
-    clusters.next_second()
-    order = clusters.order(database, at=point)
-    access = clusters.access(database)
-    before = clusters.names()
-    prepared = clusters.drive(lambda previous: access.restore(order, previous), None)
-    assert prepared.stage is RestoreStage.PREPARED
-    assert not prepared.changed_live
-    clusters.drive(lambda previous: access.discard(order, previous), prepared)
-    assert clusters.names() == before
 
 
 def test_side_by_side_leaves_the_live_cluster_alone(clusters: Clusters) -> None:
@@ -170,11 +139,8 @@ def test_with_endpoint_cut_over_nothing_is_renamed_and_every_endpoint_has_its_su
     assert clusters.cluster("orders-r20261124t030014z")["Status"] == "available"
 
 
-@pytest.mark.parametrize("engine", ["aurora-mysql", "postgres"])
-def test_a_deleted_cluster_is_restored_from_its_retained_backups_with_the_settings_of_the_point(
-    clusters: Clusters, engine: str
-) -> None:
-    database = make(clusters, engine)
+def test_a_deleted_cluster_is_restored_from_its_retained_backups_with_the_settings_of_the_point(clusters: Clusters) -> None:
+    database = make(clusters, "aurora-mysql")
     access = clusters.access(database)
     clusters.write("alice", 100)
     point = clusters.next_second()
@@ -182,12 +148,11 @@ def test_a_deleted_cluster_is_restored_from_its_retained_backups_with_the_settin
     protection = access.protect(database, (), point, True, None)
     assert protection.done
     clusters.rds.modify_db_cluster(DBClusterIdentifier="orders", DeletionProtection=False)
-    if engine.startswith("aurora"):
-        for name in clusters.names()[1]:
-            clusters.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-        clusters.rds.delete_db_cluster_endpoint(DBClusterEndpointIdentifier="orders-reports")
+    for name in clusters.names()[1]:
+        clusters.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    clusters.rds.delete_db_cluster_endpoint(DBClusterEndpointIdentifier="orders-reports")
     clusters.rds.delete_db_cluster(DBClusterIdentifier="orders", SkipFinalSnapshot=True, DeleteAutomatedBackups=False)
-    clusters._wait(lambda: not clusters.names()[0], "the cluster to be gone")
+    clusters.wait(lambda: not clusters.names()[0], "the cluster to be gone")
 
     order = clusters.order(database, at=point, protection=protection)
     foretold = access.forecast(order)
@@ -198,13 +163,6 @@ def test_a_deleted_cluster_is_restored_from_its_retained_backups_with_the_settin
     assert not failures(access.verify(order, restored))
 
 
-def test_a_healthy_cluster_passes_its_checks(clusters: Clusters) -> None:
-    for database in (make(clusters, "aurora-mysql"),):
-        results = clusters.access(database).check(database, ())
-        assert not failures(results)
-        assert [result.name for result in results if result.status is CheckStatus.WARNING] == ["aurora-used"]
-
-
 def test_a_snapshot_of_the_window_restores_a_point_that_the_window_has_let_go(clusters: Clusters) -> None:
     database = make(clusters, "aurora-mysql")
     access = clusters.access(database)
@@ -212,7 +170,7 @@ def test_a_snapshot_of_the_window_restores_a_point_that_the_window_has_let_go(cl
     begun = access.begin_snapshot(database, "run-20261124t020000z", 1)
     assert begun.problem == ""
     assert access.begin_snapshot(database, "run-20261124t020000z", 1).arn == begun.arn
-    clusters._wait(
+    clusters.wait(
         lambda: clusters.rds.describe_db_cluster_snapshots()["DBClusterSnapshots"][-1]["Status"] == "available", "the snapshot"
     )
     clusters.write("alice", 7)

@@ -43,6 +43,7 @@ COMMON: dict[str, Any] = {
     "PerformanceInsightsKMSKeyId": "arn:insights",
     "PerformanceInsightsRetentionPeriod": 465,
     "DatabaseInsightsMode": "advanced",
+    "MasterUserSecret": {"SecretArn": "arn:secret", "KmsKeyId": "arn:secret-key"},
     "EngineLifecycleSupport": "open-source-rds-extended-support-disabled",
     "TagList": [{"Key": "team", "Value": "payments"}, {"Key": "aws:stack", "Value": "x"}],
 }

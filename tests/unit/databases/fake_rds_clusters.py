@@ -375,6 +375,10 @@ class FakeClusters:
             elif name == "CloudwatchLogsExportConfiguration":
                 logs = set(settings.get("EnabledCloudwatchLogsExports", [])) | set(value.get("EnableLogTypes", []))
                 settings["EnabledCloudwatchLogsExports"] = sorted(logs - set(value.get("DisableLogTypes", [])))
+            elif name == "ManageMasterUserPassword":
+                settings.setdefault("MasterUserSecret", {"SecretArn": "arn:other"})
+            elif name == "MasterUserSecretKmsKeyId":
+                settings.setdefault("MasterUserSecret", {"SecretArn": "arn:other"})["KmsKeyId"] = value
             elif name == "EnableLocalWriteForwarding":
                 settings["LocalWriteForwardingStatus"] = "enabled" if value else "disabled"
             elif name in ("Domain", "DomainIAMRoleName"):

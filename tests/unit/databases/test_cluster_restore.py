@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from shared.databases.rds.names import bears_stamp
 from shared.model.checks import failures
 from shared.model.cluster_settings import ClusterSettings, MemberSettings
 from shared.model.errors import Conflict, NotReady
+from shared.model.protection import ItemPhase
 from shared.model.records import replace
 from shared.model.restore import RestoreStage, Target
 from tests.unit.databases.cluster_world import OLD, RUN, SIDE, STAMP, ClusterWorld
@@ -188,6 +190,41 @@ def test_a_point_before_the_window_is_refused_and_the_window_named() -> None:
         world.access.restore(order, None)
 
 
+def test_protect_waits_until_the_window_has_reached_the_point_and_notes_the_settings() -> None:
+    world = ClusterWorld()
+    point = world.clock.now().replace(microsecond=0)
+    waiting = world.access.protect(world.database, (), point, True, None)
+    assert not waiting.done
+    assert waiting.items[0].settings["identifier"] == "orders"
+    world.clock.advance(400)
+    covered = world.access.protect(world.database, (), point, True, waiting)
+    assert covered.done
+    assert covered.items[0].phase is ItemPhase.COVERED
+    assert covered.items[0].restorable_until == point + timedelta(days=7)
+
+
+def test_protect_refuses_a_cluster_that_another_one_has_replaced_and_says_where_it_is() -> None:
+    world = ClusterWorld()
+    point = world.clock.now().replace(microsecond=0)
+    waiting = world.access.protect(world.database, (), point, True, None)
+    world.account.named("orders").name = "orders-before"
+    world.account.add_cluster("orders", "stranger", Engine="aurora-mysql")
+    with pytest.raises(NotReady, match="It is called orders-before now"):
+        world.access.protect(world.database, (), point, True, waiting)
+
+
+def test_after_a_restore_an_earlier_point_is_restored_from_the_cluster_that_had_it() -> None:
+    world = ClusterWorld()
+    protection = world.access.protect(world.database, (), world.point, True, None)
+    world.restore(world.order(protection=protection))
+    again = world.order(stamp="20261124t050000z", run=f"{RUN}-2", protection=protection)
+    foretold = world.access.forecast(again)
+    assert not failures(foretold.checks)
+    assert foretold.observed["from"] == OLD
+    world.restore(again)
+    assert world.account.names()["orders"] == "first"
+
+
 FORGETTABLE = {
     "port": "Port",
     "security_groups": "VpcSecurityGroupIds",
@@ -214,6 +251,8 @@ FORGETTABLE = {
     "performance_insights_retention_days": "PerformanceInsightsRetentionPeriod",
     "database_insights_mode": "DatabaseInsightsMode",
     "lifecycle_support": "EngineLifecycleSupport",
+    "managed_master_password": ("ManageMasterUserPassword", "MasterUserSecretKmsKeyId"),
+    "master_secret_kms_key_id": "MasterUserSecretKmsKeyId",
 }
 
 
