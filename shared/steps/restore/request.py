@@ -25,7 +25,7 @@ from shared.steps.restore.plan_text import all_checks, confirm_payload, describe
 from shared.steps.restore.points import Source, find_again, find_source, require_undoable
 from shared.steps.restore.record import RestoreScope, load_plan, load_record, plan_document
 from shared.steps.restore.status import restore_status
-from shared.steps.restore.unfinished import require_continuable
+from shared.steps.restore.unfinished import require_continuable, require_no_holder
 
 NAMES_TRIED = 9
 """Step Functions takes 80 characters; a run's id has up to 66."""
@@ -195,6 +195,8 @@ def _go_on(action: str, request: Request, rooms: Rooms) -> Answer:
     _plan_of_run(request, rooms)
     run = rooms.catalog.run(text(request, "run"))
     require_continuable(run, action, rooms.catalog)
+    if run.status is RunStatus.RUNNING:  # as far as its record knows; whoever works on it holds the plan
+        require_no_holder(run, "request", rooms)
     if flag(request, "dry_run"):
         return {"run": run.id, "next": f"Nothing was changed. Without dry_run this would {action} run {run.id}."}
     # The token grows with every holder of the plan, so each continuation has a name of its own, and the same one keeps it. An

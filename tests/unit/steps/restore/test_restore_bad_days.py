@@ -288,6 +288,8 @@ async def test_a_restore_whose_execution_died_unheard_is_halted_by_the_next_back
     world._interrupt = stop
     await engine.execute(started)
     world._interrupt = None
+    with pytest.raises(LeaseHeld, match=started["run"]):
+        await engine.ask(action="continue", run=started["run"])
     with pytest.raises(LeaseHeld):
         await restore_begin(continuing(world, started["run"]), world)
     world.clock.advance(3600)
@@ -309,6 +311,23 @@ async def test_a_step_of_an_execution_that_was_taken_over_does_nothing(world: Re
     with pytest.raises(Conflict, match="taken over by a later execution"):
         await restore_prepare(stale, world)
     assert (await restore_prepare(stale | {"token": answer["token"]}, world))["done"]
+
+
+async def test_a_restore_that_died_unheard_can_be_continued_when_its_lease_has_run_out(
+    world: RestoreWorld, engine: RestoreEngine
+) -> None:
+    started = await engine.confirm(**ASKED)
+
+    def stop(where: str) -> None:
+        if where == f"after database {RDS.key}.restore":
+            raise Stopped
+
+    world._interrupt = stop
+    await engine.execute(started)
+    world._interrupt = None
+    world.clock.advance(3600)
+    ended, run = await engine.go_on("continue", started["run"])
+    assert (ended, run.status, world.reads(), world.all_serve) == ("SUCCEEDED", RunStatus.SUCCEEDED, GOOD, True)
 
 
 async def test_a_continuation_of_a_run_that_is_over_is_refused(world: RestoreWorld, engine: RestoreEngine) -> None:
