@@ -62,7 +62,11 @@ def _due(catalog: Catalog, plan: str, now: datetime) -> list[tuple[Run, RestoreR
         if record is not None:
             found.append((run, record))
     in_use = {record.plan.undo_of for run, record in found if run.status in (RunStatus.RUNNING, RunStatus.HALTED)}
-    return [(run, record) for run, record in found if run.id not in in_use and _is_due(run, record, now)]
+    return [
+        (run, record)
+        for run, record in found
+        if run.id not in in_use and _is_due(run, record, now) and not _may_come_back(record, catalog)
+    ]
 
 
 def _is_due(run: Run, record: RestoreRecord, now: datetime) -> bool:
@@ -73,6 +77,15 @@ def _is_due(run: Run, record: RestoreRecord, now: datetime) -> bool:
         return run.ended_at + GRACE <= now
     kept_until = record.kept_until or run.ended_at + timedelta(seconds=record.plan.request.keep_old_seconds)
     return kept_until + GRACE <= now
+
+
+def _may_come_back(record: RestoreRecord, catalog: Catalog) -> bool:
+    """A restore that was halted and undone has made copies that are nowhere said to be live. Should its undo be undone, they
+    are: so they stay until nobody can do that any more, and for good when somebody has."""
+    if not record.undone_by or record.phase is RestorePhase.FINISHED:
+        return False
+    undo = load_record(catalog, record.undone_by)
+    return undo is None or bool(undo.undone_by) or not undo.discarded
 
 
 async def _discard(run: Run, scope: RestoreScope, rooms: Rooms) -> dict[str, str | None]:

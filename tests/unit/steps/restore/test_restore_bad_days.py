@@ -240,6 +240,36 @@ async def test_clean_up_leaves_a_halted_restore_and_what_an_undo_uses_alone(worl
     assert (await restore_clean_up({}, world))["waiting"] == []
 
 
+async def test_copies_of_a_halted_restore_outlive_the_time_in_which_its_undo_can_be_undone(
+    world: RestoreWorld, engine: RestoreEngine
+) -> None:
+    halted = await halted_in_cut_over(world, engine)
+    world.clock.advance(2 * 24 * 3600)
+    _, undo = await engine.undo(halted.id)
+    world.clock.advance(2 * 24 * 3600)
+    assert (await restore_clean_up({}, world))["waiting"] == []
+    world.clock.advance(2 * 24 * 3600)
+    gone: list[str] = []
+    for _ in range(6):
+        gone += (await restore_clean_up({}, world))["discarded"]
+    assert gone == [undo.id, halted.id]
+    assert world.reads() == SPOILT
+
+
+async def test_copies_of_a_halted_restore_that_are_live_again_are_never_deleted(
+    world: RestoreWorld, engine: RestoreEngine
+) -> None:
+    halted = await halted_in_cut_over(world, engine)
+    world.stores[RDS.key].problems.clear()
+    _, undo = await engine.undo(halted.id)
+    await engine.undo(undo.id)
+    before = world.reads()
+    world.clock.advance(30 * 24 * 3600)
+    for _ in range(6):
+        assert halted.id not in (await restore_clean_up({}, world))["waiting"]
+    assert world.reads() == before
+
+
 # -- beside others
 
 
