@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import click
-from rich.live import Live
 from rich.text import Text
 
 from shared.cli.choice import the_plan
 from shared.cli.engine import Execution, check_reason
-from shared.cli.follow import View, follow, only_new
+from shared.cli.follow import View, follow
 from shared.cli.operator import Operator, pass_operator
-from shared.cli.output import note, output_option, stderr_console, write
+from shared.cli.output import note, output_option, write
 from shared.cli.progress import outcome, picture, story
-from shared.model.durations import parse_duration
+from shared.cli.waiting import STOPPED_WAITING, shown, wait_options
 from shared.model.errors import PodsMayBePaused
-
-STOPPED_WAITING = 130
-"""The shell's own code for Ctrl-C."""
-
-
-def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    try:
-        return timedelta(seconds=parse_duration(int(value) if value.isdecimal() else value))
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(f"{error}.") from error
 
 
 @click.group()
@@ -46,10 +31,7 @@ def backup() -> None:
 @backup.command("run")
 @click.argument("plan", required=False)
 @click.option("--reason", default="on-demand", show_default=True, help="Why; kept with the run and its restore point.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Show the run until its end, or only start it.")
-@click.option(
-    "--timeout", callback=_duration, metavar="DURATION", help="Stop waiting after this time, such as 30m. The run goes on."
-)
+@wait_options("run")
 @output_option
 @pass_operator
 def run(operator: Operator, plan: str | None, reason: str, wait: bool, timeout: timedelta | None, output: str) -> None:
@@ -80,22 +62,11 @@ def run(operator: Operator, plan: str | None, reason: str, wait: bool, timeout: 
 def _wait(operator: Operator, plan: str, execution: Execution, timeout: timedelta | None) -> View:
     until = operator.now() + timeout if timeout else None
     try:
-        with _shown() as show:
+        with shown(story, picture) as show:
             return follow(operator, execution, plan, until, show)
     except KeyboardInterrupt:
         note(f"Stopped waiting. The run goes on; see it with `scalar-backup runs list {plan}`.")
         raise click.exceptions.Exit(STOPPED_WAITING) from None
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[View], None]]:
-    """Redrawn in place on a terminal, otherwise line by line."""
-    console = stderr_console()
-    if not console.is_terminal:
-        yield only_new(story, note)
-        return
-    with Live(console=console, auto_refresh=False) as live:
-        yield lambda view: live.update(picture(view), refresh=True)
 
 
 def _result(plan: str, view: View) -> dict[str, Any]:

@@ -13,6 +13,7 @@ _OUTPUTS = {
     "backup_state_machine": "BackupStateMachineArn",
     "watchdog_state_machine": "WatchdogStateMachineArn",
     "check_function": "CheckFunctionName",
+    "restore_function": "RestoreFunctionName",
     "watchdog_function": "WatchdogFunctionName",
     "event_bus": "EventBusName",
 }
@@ -27,6 +28,7 @@ class Deployment(NamedTuple):
     backup_state_machine: str
     watchdog_state_machine: str
     check_function: str
+    restore_function: str
     watchdog_function: str
     event_bus: str
 

@@ -13,7 +13,9 @@ from shared.model import errors
 from shared.model.errors import BackupError, InvalidRequest, Misconfigured
 
 INVOKE_READ_TIMEOUT_SECONDS = 310.0
-"""Longer than any function of the stack that is invoked directly may run."""
+"""Longer than the functions of the stack that are invoked directly may run, but for the next one."""
+RESTORE_READ_TIMEOUT_SECONDS = 910.0
+"""The restore function looks at every table before it answers with a plan."""
 
 
 class Execution(NamedTuple):
@@ -48,7 +50,7 @@ class Engine:
             started = self._states().start_execution(
                 stateMachineArn=arn, name=f"{plan}-by-hand-{uuid4().hex[:12]}", input=document
             )
-        return Execution(started["executionArn"], "RUNNING", console=self._console_link(started["executionArn"]))
+        return self.started(str(started["executionArn"]))
 
     def look(self, execution: Execution) -> Execution:
         """The execution as it is now."""
@@ -60,6 +62,14 @@ class Engine:
         """What the check function answers: `plan`, `revision`, `ok`, `pause` and `checks`."""
         return self._invoke(self._deployment.check_function, {"step": "check", "plan": plan})
 
+    def restore(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What the restore function answers to a payload with an `action`, see `shared.steps.restore.restore_request`."""
+        return self._invoke(self._deployment.restore_function, payload, RESTORE_READ_TIMEOUT_SECONDS)
+
+    def started(self, arn: str) -> Execution:
+        """An execution that the deployment has started itself."""
+        return Execution(arn, "RUNNING", console=self._console_link(arn))
+
     def unpause(self, selector: dict[str, str]) -> dict[str, Any]:
         """Resumes pods from inside the network of the cluster. `selector` is `{"run": …}` or `{"plan": …}`.
 
@@ -67,10 +77,12 @@ class Engine:
         """
         return self._invoke(self._deployment.watchdog_function, {"step": "unpause", **selector})
 
-    def _invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def _invoke(
+        self, function: str, payload: dict[str, Any], read_timeout_seconds: float = INVOKE_READ_TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
         """Raises what the function raised, as the same error of the product."""
         with calling("lambda:InvokeFunction"):
-            caller = client(self._session, "lambda", read_timeout_seconds=INVOKE_READ_TIMEOUT_SECONDS, attempts=1)
+            caller = client(self._session, "lambda", read_timeout_seconds=read_timeout_seconds, attempts=1)
             answer = caller.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
             body = answer["Payload"].read()
         try:

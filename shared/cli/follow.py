@@ -1,10 +1,11 @@
-"""Following a run from the outside: looks at its execution and its catalog records until it is over."""
+"""Following a run from the outside: looks at its execution and its catalog records until it is over. What is seen of a restore
+is in `shared.cli.restore.view`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from shared.cli.engine import Execution
 from shared.cli.operator import Operator
@@ -19,6 +20,19 @@ PATIENCE = timedelta(minutes=2)
 """How long services may fail to answer before the command gives up watching. The run does not depend on being watched."""
 SETTLING = timedelta(seconds=15)
 """How long after its execution a run's record may still change."""
+
+
+class Watched(Protocol):
+    """What is known at one moment about something that an execution does."""
+
+    @property
+    def execution(self) -> Execution: ...
+
+    @property
+    def is_over(self) -> bool: ...
+
+
+V = TypeVar("V", bound=Watched)
 
 
 class View(NamedTuple):
@@ -47,18 +61,32 @@ def follow(operator: Operator, execution: Execution, plan: str, until: datetime 
     Raises:
         Unreachable: nothing could be learnt for two minutes.
     """
-    view = View(operator.now(), execution)
-    heard_at, ended_at = view.at, None
+    look_again = f"scalar-backup runs list {plan}"
+    first = View(operator.now(), execution)
+    return watch(operator, first, lambda view, now: _look(operator, plan, view, now), until, show, look_again)
+
+
+def watch(
+    operator: Operator,
+    view: V,
+    look: Callable[[V, datetime], V],
+    until: datetime | None,
+    show: Callable[[V], None],
+    look_again: str,
+) -> V:
+    """As `follow`, for whatever `look` sees; it is given what was seen before, at first `view`. `look_again` is the command
+    that a person is told when nothing can be learnt any more."""
+    heard_at, ended_at = operator.now(), None
     while True:
         now = operator.now()
         try:
-            view = _look(operator, plan, view, now)
+            view = look(view, now)
             heard_at = now
         except Temporary as error:
             if now - heard_at > PATIENCE:
                 raise Unreachable(
                     f"The run could not be watched any longer: {error.message}",
-                    hint=f"It goes on by itself. Look again with `scalar-backup runs list {plan}`.",
+                    hint=f"It goes on by itself. Look again with `{look_again}`.",
                 ) from error
         show(view)
         if view.execution.is_over:
@@ -108,11 +136,11 @@ def _point(operator: Operator, run: Run) -> RestorePoint | None:
         return None
 
 
-def only_new(lines: Callable[[View], Iterator[str]], tell: Callable[[str], None]) -> Callable[[View], None]:
+def only_new(lines: Callable[[V], Iterator[str]], tell: Callable[[str], None]) -> Callable[[V], None]:
     """Shows a growing story line by line: each line once."""
     told: set[str] = set()
 
-    def show(view: View) -> None:
+    def show(view: V) -> None:
         for line in lines(view):
             if line not in told:
                 told.add(line)

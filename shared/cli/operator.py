@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 from functools import cached_property
@@ -65,6 +66,11 @@ class Operator:
         if not self.session.region_name:
             raise InvalidRequest("No AWS region is set.", hint="Use --region, or set AWS_REGION.")
         return str(self.session.region_name)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether somebody is there to be asked."""
+        return sys.stdin.isatty()
 
     def now(self) -> datetime:
         return datetime.now(UTC)

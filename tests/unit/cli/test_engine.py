@@ -35,6 +35,7 @@ OUTPUTS = {
     "BackupStateMachineArn": "arn:aws:states:ap-northeast-1:1:stateMachine:backup",
     "WatchdogStateMachineArn": "arn:aws:states:ap-northeast-1:1:stateMachine:watchdog",
     "CheckFunctionName": "check",
+    "RestoreFunctionName": "restore",
     "WatchdogFunctionName": "watchdog",
     "EventBusName": "bus",
 }
