@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from shared.model.errors import BackupError, InvalidRequest
 from shared.model.plan import Database, FlexibleServer, RelationalDatabase
 from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtection, WindowSnapshot
-from shared.model.run import AttemptStatus, Run, RunStatus
+from shared.model.run import AttemptStatus, Run, RunKind, RunStatus
 from shared.steps import evidence
 from shared.steps.ports import Catalog, DatabaseAccess, Rooms
 from shared.steps.request import Answer, Request, text
+from shared.steps.restore.record import load_record
 
 LEASE_SLACK = timedelta(minutes=15)
 """A call may take minutes and may be retried; the lease must outlast that."""
@@ -80,7 +81,13 @@ def _clean_up(access: DatabaseAccess, database: Database, rooms: Rooms) -> tuple
 
 
 def _points_in_use(catalog: Catalog) -> frozenset[datetime]:
-    """The points that runs of any plan are still protecting."""
+    """The points that runs of any plan are still protecting, or restoring: a restore, too, may copy one aside first."""
     runs = (run for stored in catalog.plans() for run in catalog.runs(stored.plan.name))
-    running = (run.attempt for run in runs if run.status is RunStatus.RUNNING)
-    return frozenset(attempt.point for attempt in running if attempt and attempt.point)
+    running = [run for run in runs if run.status in (RunStatus.RUNNING, RunStatus.HALTED)]
+    protected = {run.attempt.point for run in running if run.attempt}
+    return frozenset(point for point in protected | {_restored(run, catalog) for run in running} if point)
+
+
+def _restored(run: Run, catalog: Catalog) -> datetime | None:
+    record = load_record(catalog, run.id) if run.kind is RunKind.RESTORE else None
+    return record.plan.at if record else None

@@ -26,7 +26,6 @@ from infra.sandbox.aws import (
     dynamodb,
     function_configuration,
     moto_names,
-    rds,
     resource_types,
     rules,
     scheduler,
@@ -37,6 +36,7 @@ from infra.sandbox.aws.admin import Admin
 from infra.sandbox.aws.faults import Faults
 from infra.sandbox.aws.functions import Functions
 from infra.sandbox.aws.invoke_api import InvokeApi
+from infra.sandbox.aws.rds import overlay as rds_overlay
 from infra.sandbox.aws.rds.sql_api import SqlApi
 from infra.sandbox.aws.settings import Settings
 from infra.sandbox.aws.targets import Targets
@@ -60,7 +60,7 @@ class Server:
         self._functions = Functions(self.url, region, str(code_dir), self._settings, self._clients)
         self._targets = targets = Targets(self._clients, self._settings)
         dynamodb.install(self._settings)
-        rds.install(self._settings)
+        rds_overlay.install(self._settings)
         function_configuration.install()
         step_functions.install(self._clients)
         cloudformation.install()

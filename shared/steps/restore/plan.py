@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -250,13 +250,29 @@ async def _look_at_releases(
 def _check_endpoints(plan: Plan, storages: Sequence[ReleaseStorage], rooms: Rooms) -> list[CheckResult]:
     """Can the properties be led elsewhere, where the plan wants that. Where to is known only when it exists."""
     keys = {item.key for item in plan.databases if _changes_endpoint(item)}
-    urls = {storage.contact_point for release in storages for storage in release.storages}
-    hosts = sorted({host.host for url in urls if keys & set(database_keys(url)) and (host := jdbc_host(url))})
     if not keys:
         return []
-    moves = [EndpointMove(old=host, new=f"restored-{host}") for host in hosts]
+    hosts = {key: host for key, host in _hosts(storages) if key in keys}
+    moves = [EndpointMove(old=host, new=f"restored-{host}") for host in sorted(set(hosts.values()))]
     results = list(rooms.endpoints.find([item for item in plan.releases if not item.is_participant], moves))
+    results += [_named_by_none(key) for key in sorted(keys - set(hosts))] if moves else []
     return results + [_led_by_hand(item) for item in plan.releases if item.is_participant]
+
+
+def _hosts(storages: Sequence[ReleaseStorage]) -> Iterator[tuple[str, str]]:
+    """The host that a release names for a database, with every key that it can mean."""
+    for storage in (storage for release in storages for storage in release.storages):
+        if host := jdbc_host(storage.contact_point):
+            yield from ((key, host.host) for key in database_keys(storage.contact_point))
+
+
+def _named_by_none(key: str) -> CheckResult:
+    return failed(
+        "endpoint-led",
+        key,
+        "no release names its endpoint, so none can be led to the restored one.",
+        "Use cut_over: identifier, or name the endpoint of RDS in the release's properties.",
+    )
 
 
 def _changes_endpoint(database: Database) -> bool:

@@ -1,5 +1,4 @@
-"""RDS and Aurora made strict: states, renames, backups, restores that lose what AWS loses, data behind every endpoint."""
+"""RDS and Aurora made strict: states, renames, backups, restores that lose what AWS loses, data behind every endpoint.
 
-from infra.sandbox.aws.rds.overlay import install
-
-__all__ = ["install"]
+`overlay` is installed by the server; `client` is for pods, which cannot afford to load what the overlay needs.
+"""

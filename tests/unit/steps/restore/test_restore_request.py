@@ -10,12 +10,13 @@ import pytest
 
 from shared.model.checks import failed
 from shared.model.errors import Conflict, InvalidRequest, NotReady, UnknownPoint, UnknownRun
+from shared.model.plan import CutOver
 from shared.model.records import replace
 from shared.model.restore_point import PointPhase
 from shared.model.run import Cause
 from tests.unit.steps.restore.engine import RestoreEngine
 from tests.unit.steps.restore.stores import not_ready
-from tests.unit.steps.restore.world import LEDGER, POINT_AT, POINT_ID, RDS, TABLES, RestoreWorld
+from tests.unit.steps.restore.world import AURORA, LEDGER, POINT_AT, POINT_ID, RDS, TABLES, RestoreWorld
 
 ASKED = {"action": "restore", "plan": "orders-prod"}
 
@@ -260,3 +261,12 @@ async def test_an_undo_of_what_is_undone_names_who_did_it(engine: RestoreEngine,
     _, second = await engine.undo(run.id)
     with pytest.raises(InvalidRequest, match=f"undone already, by {second.id}"):
         await engine.ask(action="undo", run=run.id)
+
+
+async def test_an_endpoint_that_no_release_names_cannot_be_led_and_fails_by_the_name_of_its_database() -> None:
+    unnamed = replace(RDS, cut_over=CutOver.ENDPOINT)
+    engine = RestoreEngine(RestoreWorld(databases=(TABLES, unnamed, AURORA)))
+    answer = await engine.ask(**ASKED)
+    (problem,) = answer["problems"]
+    assert unnamed.key in problem
+    assert "no release names its endpoint" in problem
