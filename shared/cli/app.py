@@ -18,6 +18,7 @@ from shared.cli.operator import Operator
 from shared.cli.output import note
 from shared.cli.plans import plan
 from shared.cli.points import points
+from shared.cli.restore import restore
 from shared.cli.runs import runs
 from shared.cli.unpause import unpause
 from shared.model.errors import BackupError, InvalidRequest, Temporary
@@ -102,7 +103,7 @@ def _keep_traceback() -> str:
 @click.version_option(package_name="scalar-backup")
 @click.pass_context
 def main(context: click.Context, stack: str, region: str | None) -> None:
-    """Consistent backups of ScalarDB and ScalarDL on managed cloud databases.
+    """Consistent backups and restores of ScalarDB and ScalarDL on managed cloud databases.
 
     Exit codes: 0 done; 1 the operation failed; 2 a service could not be reached; 3 wrong usage or invalid input;
     4 anything unexpected; 130 you stopped waiting for a run with Ctrl-C.
@@ -110,5 +111,5 @@ def main(context: click.Context, stack: str, region: str | None) -> None:
     context.obj = context.obj or Operator(stack, region)
 
 
-for _command in (plan, check, backup, runs, points, unpause):
+for _command in (plan, check, backup, restore, runs, points, unpause):
     main.add_command(_command)

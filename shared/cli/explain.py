@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from shared.cli.output import span
+from shared.cli.words import counted
 from shared.model.clock import ClockBounds
 from shared.model.plan import Plan
 from shared.model.pods import WatchReport
@@ -112,7 +113,7 @@ def _explain_protection(protection: DatabaseProtection) -> str:
     kept = sum(item.phase is ItemPhase.KEPT for item in protection.items)
     covered = [item.restorable_until for item in protection.items if item.phase is ItemPhase.COVERED]
     waiting = len(protection.items) - protection.count_done
-    parts = [f"{len(protection.items)} tables"]
+    parts = [counted(protection.database, len(protection.items))]
     if kept:
         size = sum(item.size_bytes or 0 for item in protection.items)
         parts.append(f"{kept} with a kept copy ({size:,} bytes), which outlives the point-in-time recovery window")

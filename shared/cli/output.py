@@ -70,8 +70,8 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
-def note(said: str | Table, style: str = "") -> None:
-    """A line or a table for the person at the terminal, on stderr."""
+def note(said: RenderableType, style: str = "") -> None:
+    """A line or something larger for the person at the terminal, on stderr."""
     _print(stderr_console(), Text(said, style=style) if isinstance(said, str) else said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,11 @@ from rich.text import Text
 
 from shared.cli.choice import the_plan, the_point
 from shared.cli.explain import explain as explain_point
+from shared.cli.horizon import earliest_end, horizon_of
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, contract, note, output_option, second, span, write
 from shared.cli.timeline import timeline_svg
+from shared.cli.words import item_noun
 from shared.model.errors import InvalidRequest
 from shared.model.plan import Plan
 from shared.model.protection import DatabaseProtection
@@ -49,14 +52,15 @@ def list_points(operator: Operator, plan: str | None, limit: int, output: str) -
       scalar-backup points list orders-prod
     """
     found = operator.catalog.points(the_plan(operator.catalog, plan), limit)
-    titles = ("NAME", "PHASE", "POINT (UTC)", "AGE", "PAUSE", "DATABASES", "REASON")
+    titles = ("NAME", "PHASE", "POINT (UTC)", "AGE", "PAUSE", "RESTORABLE UNTIL (UTC)", "DATABASES", "REASON")
     write(output, found, lambda: columns(titles, (_row(operator, point) for point in found)))
 
 
 def _row(operator: Operator, point: RestorePoint) -> tuple[object, ...]:
     age = span((operator.now() - (point.at or point.created_at)).total_seconds())
     databases = ", ".join(f"{key} ({item.count_done}/{len(item.items)})" for key, item in point.databases.items())
-    return (point.id, point.phase.value, second(point.at), age, _paused_for(point), databases, point.reason)
+    until = earliest_end(point, operator.now())
+    return (point.id, point.phase.value, second(point.at), age, _paused_for(point), until, databases, point.reason)
 
 
 def _paused_for(point: RestorePoint) -> str:
@@ -172,13 +176,21 @@ def _described(operator: Operator, point: RestorePoint) -> RenderableType:
             for key, item in window.safe_by_database.items()
         ]
         parts += [Text(), columns(titles, rows)]
+    if point.databases:
+        parts += [Text(), _horizons(point, operator.now())]
     for protection in point.databases.values():
-        parts += [Text(), _tables(protection)]
+        parts += [Text(), _items(protection)]
     return Group(*parts)
 
 
-def _tables(protection: DatabaseProtection) -> RenderableType:
-    titles = ("TABLE", "STATE", "BYTES", "RESTORABLE UNTIL (UTC)", "KEPT COPY")
+def _horizons(point: RestorePoint, now: datetime) -> RenderableType:
+    titles = ("DATABASE", "RESTORABLE UNTIL (UTC)", "BECAUSE")
+    horizons = {key: horizon_of(item, now) for key, item in point.databases.items()}
+    return columns(titles, ((key, item.said, item.because) for key, item in horizons.items()))
+
+
+def _items(protection: DatabaseProtection) -> RenderableType:
+    titles = (item_noun(protection.database).upper(), "STATE", "BYTES", "RESTORABLE UNTIL (UTC)", "KEPT COPY")
     return columns(
         titles,
         (

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from shared.cli.follow import View
 from shared.cli.output import second, span
+from shared.cli.words import counted
 from shared.model.protection import DatabaseProtection
 from shared.model.run import Attempt, AttemptStatus, Run, RunStatus
 from shared.model.times import iso
@@ -49,7 +50,7 @@ def _story_of(attempt: Attempt, run: Run, view: View) -> Iterator[str]:
     if attempt.resumed_at:
         yield f"{iso(attempt.resumed_at)} {name}: pods resumed{_paused_for(attempt)}"
     if attempt.status is AttemptStatus.VALID and attempt.point:
-        yield f"{name}: window proven, restore point {iso(attempt.point)}"
+        yield f"{name}: {_proven(run)}, restore point {iso(attempt.point)}"
     if attempt.status is AttemptStatus.INVALID:
         yield f"{name}: window invalid: {_cause(attempt)}"
         if run.status is RunStatus.RUNNING and attempt is run.attempt and attempt.number < view.attempts_allowed:
@@ -75,6 +76,8 @@ def picture(view: View) -> RenderableType:
     if run is None:
         return Text(f"waiting for the run's record ({view.execution.status})")
     parts: list[RenderableType] = [Text(f"{run.id}  {run.reason}", style="bold"), _steps(view)]
+    if run.pause:
+        parts.append(Text(f"pause {'needed' if run.pause.needed else 'not needed'}: {run.pause.reason}"))
     parts += [_attempt_line(attempt, view) for attempt in run.attempts]
     parts += [part for protection in view.protections for part in _tables(protection)]
     if run.status is not RunStatus.RUNNING:
@@ -101,7 +104,7 @@ def _attempt_state(attempt: Attempt, view: View) -> str:
     if attempt.status is AttemptStatus.INVALID:
         return f"window invalid: {_cause(attempt)}"
     if attempt.status is AttemptStatus.VALID:
-        return f"window proven{_paused_for(attempt)}" + (f", restore point {iso(attempt.point)}" if attempt.point else "")
+        return f"{_proven(view.run)}{_paused_for(attempt)}" + (f", restore point {iso(attempt.point)}" if attempt.point else "")
     if attempt.resumed_at:
         return f"pods resumed{_paused_for(attempt)}; the evidence is being judged"
     if attempt.paused_at and attempt.hold_until:
@@ -124,7 +127,7 @@ def _tables(protection: DatabaseProtection) -> Iterator[RenderableType]:
 
 
 def _protection(protection: DatabaseProtection) -> str:
-    done = f"{protection.count_done} of {len(protection.items)} tables done"
+    done = f"{protection.count_done} of {counted(protection.database, len(protection.items))} done"
     if protection.done:
         return done
     if protection.message.startswith(done):
@@ -132,6 +135,10 @@ def _protection(protection: DatabaseProtection) -> str:
     phases = Counter(item.phase.value for item in protection.items if not item.is_done)
     under_way = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
     return f"{done}{f' ({under_way})' if under_way else ''}{f': {protection.message}' if protection.message else ''}"
+
+
+def _proven(run: Run | None) -> str:
+    return "window proven" if run is None or run.pause is None or run.pause.needed else "no window needed"
 
 
 def _paused_for(attempt: Attempt) -> str:

@@ -27,7 +27,7 @@ def test_points_are_listed_with_their_second_and_the_pause_they_took() -> None:
     )
     assert heading.split("  ")[0] == "NAME"
     assert re.split(r"\s{2,}", row) == [
-        RUN_ID, "available", AT, "59m 30s", "10.5s", f"{DATABASE} (2/2)", "pre-upgrade",
+        RUN_ID, "available", AT, "59m 30s", "10.5s", "no end", f"{DATABASE} (2/2)", "pre-upgrade",
     ]  # fmt: skip
 
 
@@ -138,8 +138,8 @@ def test_a_timeline_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> Non
 def test_runs_are_listed_with_what_came_of_them() -> None:
     row = World(catalog(PointPhase.INVALID)).call("runs", "list", "orders-prod").stdout.splitlines()[1]
     cells = re.split(r"\s{2,}", row)
-    assert cells[:2] == [RUN_ID, "failed"]
-    assert cells[3:5] == ["1m 35s", "2"]
+    assert cells[:3] == [RUN_ID, "backup", "failed"]
+    assert cells[4:6] == ["1m 35s", "2"]
     assert cells[-1] == "container scalardb of pod a restarted"
 
 
