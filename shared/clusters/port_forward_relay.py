@@ -81,10 +81,11 @@ class PodRelay:
         self._socket_file.unlink()
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(self._listener)
+                connection = await self._next_connection()
+            except BlockingIOError:  # whoever it was has gone again
+                continue
             except OSError as error:  # no file descriptor left
                 self.problem = Misconfigured(f"The port-forward to {self._pod} cannot go on: {error}.", hint=FILES_HINT)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -96,6 +97,16 @@ class PodRelay:
             finally:
                 self._listen_again()
                 writer.close()
+
+    async def _next_connection(self) -> socket.socket:
+        """Not by `sock_accept`: a caller that is cancelled after it accepted and before it returns loses an open connection."""
+        loop, somebody = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._listener, somebody.set)
+        try:
+            await somebody.wait()
+        finally:
+            loop.remove_reader(self._listener)
+        return self._listener.accept()[0]
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end. What goes wrong is the `problem`: this end has no words for it."""

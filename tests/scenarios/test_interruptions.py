@@ -26,6 +26,8 @@ SLOW = {"SANDBOX_PAUSE_LATENCY_SECONDS": "0.8"}
 SEED = 20261124
 SHORTEST = {"hold": "2s", "drain": "1s", "max_pause": f"{3 + RESUME_ALLOWANCE_SECONDS:.0f}s"}
 """The watchdog wakes as early as a plan allows for this hold and drain."""
+LONGER = {"hold": "5s", "drain": "1s", "max_pause": f"{6 + RESUME_ALLOWANCE_SECONDS:.0f}s"}
+"""Still paused when the other execution has been stopped."""
 
 
 @dataclass
@@ -48,7 +50,8 @@ def interrupted(shared_deployment: Deployment) -> Iterator[Interrupted]:
             deployment.world.install(f"dies-in-{step}", pods=2, wait=False, environment=SLOW)
         for name in ("left-alone", "rescued"):
             deployment.world.install(name)
-        stopped = {name: deployment.start(deployment.apply(name, name, **SHORTEST)) for name in ("left-alone", "rescued")}
+        pauses = {"left-alone": SHORTEST, "rescued": LONGER}
+        stopped = {name: deployment.start(deployment.apply(name, name, **pause)) for name, pause in pauses.items()}
         for name, execution in stopped.items():
             deployment.await_pause(name)
             _stop(deployment, execution)

@@ -9,6 +9,8 @@ import socket
 import ssl
 from pathlib import Path
 
+import pytest
+
 from infra.sandbox.cluster.certificates import create_certificates
 from shared.clusters.api import KubernetesApi
 from shared.clusters.port_forward import PortForwards
@@ -80,3 +82,20 @@ async def test_a_probe_whose_good_bye_stays_unanswered_leaves_no_connection_behi
         found = await probe(Endpoint("127.0.0.1", listener.getsockname()[1]), None, timeout_seconds=0.5)
         assert await served == b"", "the client has ended the connection"
     assert found.finding is Finding.EXPECTS_TLS
+
+
+async def test_a_forward_that_is_closed_while_somebody_connects_leaves_no_connection_behind() -> None:
+    ca_pem, tokens = create_certificates("mute").ca_pem, FixedToken("token")
+    api = KubernetesApi("https://127.0.0.1:9", ca_pem, tokens, name="EKS cluster mute", sign_in_hint="Sign in.")
+    forward = await PortForwards(lambda _: api).open(CLUSTER, "scalar", "pod-0", 60053)
+    await asyncio.sleep(0)  # it listens, and waits for somebody
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(FOR_OTHERS_SECONDS)
+        client.connect(forward.path)
+        # In this turn of the loop the connection is there, in the next one the forward would go on with it.
+        asyncio.get_running_loop().call_soon(asyncio.create_task, forward.close())
+        async with asyncio.timeout(FOR_OTHERS_SECONDS):
+            while Path(forward.path).parent.exists():
+                await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
