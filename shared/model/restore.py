@@ -163,12 +163,17 @@ class ItemRestore(Value):
 
 class EndpointMove(Value):
     """An endpoint that the releases have to be led to. `old` and `new` are host names, without credentials; `old_port` and
-    `new_port` are numbers."""
+    `new_port` are numbers.
+
+    `credential_source` is set where the password changes with the endpoint: whom to ask for the new one when the release is led
+    (a Cosmos DB account's resource id). The password itself is never part of a value that is stored.
+    """
 
     old: str
     new: str
     old_port: int | None = None
     new_port: int | None = None
+    credential_source: str = ""
 
 
 class DatabaseRestore(Value):
@@ -190,6 +195,9 @@ class DatabaseRestore(Value):
     began_at: Instant | None = None
     changed_live: bool = False
     """Whether anything that is live was touched. From then on a restore goes forward or is undone, it never simply ends."""
+    needs_schema_repair: bool = False
+    """Whether the restored database lacks what the Schema Loader's `--repair-all` brings back (Cosmos DB: stored procedures):
+    then releases that are led to it are not started before that."""
 
     @property
     def count_done(self) -> int:
