@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from infra.sandbox.aws.rds.client import Connection, DatabaseError, SqlClient
 from infra.sandbox.bank.audit import NoSuchTable, Part
 from infra.sandbox.bank.jdbc_url import jdbc_host
 from infra.sandbox.bank.records import Row
@@ -27,6 +26,7 @@ from infra.sandbox.bank.tables import (
     namespaces_of,
     schema_of,
 )
+from infra.sandbox.relational.client import Connection, DatabaseError, SqlClient
 
 
 @dataclass(frozen=True)

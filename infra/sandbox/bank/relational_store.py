@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from infra.sandbox.aws.rds.client import ABSENT, Connection, DatabaseError
 from infra.sandbox.bank.records import Account, Record, Row, TransactionState, Version, coordinator_row
 from infra.sandbox.bank.store import StorageError
 from infra.sandbox.bank.tables import COORDINATOR_TABLE, schema_of
+from infra.sandbox.relational.client import ABSENT, Connection, DatabaseError
 
 T = TypeVar("T")
 

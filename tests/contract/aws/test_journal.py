@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.sandbox.aws.journal import Journal
+from infra.sandbox.journal import Journal
 
 WRITES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9) | st.none(), st.floats(0, 5)), max_size=40)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from infra.sandbox.aws.rds.client import (
+from infra.sandbox.relational.client import (
     ABSENT,
     Connection,
     DatabaseError,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.aws.rds.client import DatabaseUnreachable, SqlClient
+from infra.sandbox.relational.client import DatabaseUnreachable, SqlClient
 from tests.contract.aws.conftest import wait_until
 from tests.contract.aws.rds_builders import (
     FAST_RDS,

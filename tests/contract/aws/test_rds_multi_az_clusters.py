@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.aws.rds.client import DatabaseError, SqlClient
+from infra.sandbox.relational.client import DatabaseError, SqlClient
 from tests.contract.aws.rds_builders import (
     FAST_RDS,
     PASSWORD,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.aws.rds.client import Connection, DatabaseError, SqlClient
+from infra.sandbox.relational.client import Connection, DatabaseError, SqlClient
 from tests.contract.aws.rds_builders import (
     FAST_RDS,
     LONG,

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 
 from infra.sandbox.aws.process import RunningAws
-from infra.sandbox.aws.rds.client import Connection, SqlClient
+from infra.sandbox.relational.client import Connection, SqlClient
 from shared.databases.rds import AuroraAccess, RdsClusterAccess
 from shared.databases.rds.cluster_access import ClusterAccess
 from shared.model.plan import AuroraCluster, CutOver, RdsCluster

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from infra.sandbox.aws.process import RunningAws
-from infra.sandbox.aws.rds.client import Connection, SqlClient
+from infra.sandbox.relational.client import Connection, SqlClient
 from shared.databases.clock import Clock
 from shared.databases.rds import RdsInstanceAccess
 from shared.databases.rds.instance_manifest import read

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.sandbox.aws.process import RunningAws
-from infra.sandbox.aws.rds.client import DatabaseError
+from infra.sandbox.relational.client import DatabaseError
 from shared.databases.rds.instance_compare import differences
 from shared.model.checks import CheckStatus, failures
 from shared.model.errors import NotReady

@@ -11,9 +11,9 @@ from typing import Any
 from infra.sandbox.aws.dynamodb import tables
 from infra.sandbox.aws.dynamodb.life import SECONDS_PER_DAY, Clock
 from infra.sandbox.aws.dynamodb.refusals import Refusal, table_missing, validation
-from infra.sandbox.aws.journal import Key
 from infra.sandbox.aws.moto_names import DynamoHandler, DynamoResult
 from infra.sandbox.aws.settings import Settings
+from infra.sandbox.journal import Key
 
 _SYSTEM_BACKUP_DAYS = 35
 _LARGEST_PAGE = 100

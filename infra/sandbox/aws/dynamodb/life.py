@@ -9,8 +9,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.sandbox.aws.journal import Journal
 from infra.sandbox.aws.settings import Settings
+from infra.sandbox.journal import Journal
 
 SECONDS_PER_DAY = 86_400
 LOCK = threading.RLock()

@@ -10,9 +10,9 @@ from typing import Any
 from infra.sandbox.aws.dynamodb import backups, tables
 from infra.sandbox.aws.dynamodb.life import Clock, Life
 from infra.sandbox.aws.dynamodb.refusals import Refusal, table_missing, validation
-from infra.sandbox.aws.journal import Journal, Key
 from infra.sandbox.aws.moto_names import DynamoHandler, DynamoResult, Table
 from infra.sandbox.aws.settings import Settings
+from infra.sandbox.journal import Journal, Key
 
 _LONGEST_WINDOW_DAYS = 35
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from infra.sandbox.aws.dynamodb.life import LOCK, Clock, Life
 from infra.sandbox.aws.dynamodb.refusals import validation
-from infra.sandbox.aws.journal import Key
 from infra.sandbox.aws.moto_names import DynamoDBBackend, DynamoType, Table
 from infra.sandbox.aws.settings import Settings
+from infra.sandbox.journal import Key
 
 
 class _Writes:

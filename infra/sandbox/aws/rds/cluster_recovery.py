@@ -10,7 +10,7 @@ from infra.sandbox.aws.rds.inventory import Cluster, Recovery, new_resource_id, 
 from infra.sandbox.aws.rds.refusals import cluster_busy, invalid_combination, invalid_value
 from infra.sandbox.aws.rds.requests import Operation, Request
 from infra.sandbox.aws.rds.restore_time import restore_time
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.volume import Volume
 
 _SOURCES = ("SourceDBClusterIdentifier", "SourceDbClusterResourceId")
 PARAMETERS = frozenset({*_SOURCES, "RestoreToTime", "UseLatestRestorableTime", "RestoreType", "AssociatedRoles"})

@@ -9,7 +9,7 @@ from infra.sandbox.aws.rds.engines import engine_of
 from infra.sandbox.aws.rds.inventory import Cluster, Recovery, Snapshot, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, invalid_combination
 from infra.sandbox.aws.rds.requests import Operation, Request
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.volume import Volume
 
 _FILTERS = ("db-cluster-id", "db-cluster-snapshot-id", "engine", "snapshot-type")
 _SHOWN_SETTINGS = (

@@ -16,7 +16,7 @@ from infra.sandbox.aws.rds import (
 from infra.sandbox.aws.rds.inventory import Cluster, Instance, Recovery, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, cluster_busy, invalid_combination
 from infra.sandbox.aws.rds.requests import Operation, Request
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.volume import Volume
 
 _FILTERS = ("db-cluster-id", "db-cluster-resource-id", "engine")
 

@@ -9,8 +9,8 @@ from infra.sandbox.aws.rds.engines import engine_of
 from infra.sandbox.aws.rds.inventory import Instance, Recovery, Resource, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, instance_busy, instance_missing, invalid_combination, invalid_value
 from infra.sandbox.aws.rds.requests import Operation, Request
-from infra.sandbox.aws.rds.storage import Volume
 from infra.sandbox.aws.settings import Settings
+from infra.sandbox.relational.volume import Volume
 
 SHORTEST_PASSWORD = 8
 _FILTERS = ("db-cluster-id", "db-instance-id", "dbi-resource-id", "engine")

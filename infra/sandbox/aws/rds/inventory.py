@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.sandbox.aws.journal import Key
 from infra.sandbox.aws.rds.life import SECONDS_PER_DAY, Life
 from infra.sandbox.aws.rds.refusals import Refusal, cluster_missing, instance_missing
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.journal import Key
+from infra.sandbox.relational.volume import Volume
 
 ENDPOINT_SUFFIX = "c0ffee0sbx"
 """The part of every host name that belongs to account and region, so that a name that changes hands keeps its host name."""

@@ -9,7 +9,7 @@ from infra.sandbox.aws.rds.inventory import Instance, Recovery, new_resource_id,
 from infra.sandbox.aws.rds.refusals import Refusal, instance_busy, invalid_combination
 from infra.sandbox.aws.rds.requests import Operation, Request
 from infra.sandbox.aws.rds.restore_time import restore_time
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.volume import Volume
 
 _SOURCES = ("SourceDBInstanceIdentifier", "SourceDbiResourceId", "SourceDBInstanceAutomatedBackupsArn")
 PARAMETERS = frozenset(

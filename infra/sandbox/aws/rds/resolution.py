@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from infra.sandbox.aws.moto_names import rds_backends
 from infra.sandbox.aws.rds.cluster_endpoints import members_behind
-from infra.sandbox.aws.rds.inventory import ENDPOINT_SUFFIX, Instance, Inventory, Recovery
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.aws.rds.inventory import ENDPOINT_SUFFIX, Instance, Inventory
+from infra.sandbox.relational.statements import ConnectionRefused, Session
 
 _HOST = re.compile(
     rf"(?P<name>[a-z0-9-]+)\.(?P<kind>cluster-|cluster-ro-|cluster-custom-|){ENDPOINT_SUFFIX}\."
@@ -16,21 +15,6 @@ _HOST = re.compile(
 )
 _SERVING = ("available", "backing-up", "modifying")
 """Statuses in which connections are served."""
-
-
-class ConnectionRefused(Exception):
-    """`code`: UnknownHost, NotAvailable, WrongPort, AccessDenied."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Session:
-    volume: Volume
-    recovery: Recovery
-    writable: bool
 
 
 def connect(account: str, host: str, port: int, user: str, password: str, now: float) -> Session:
@@ -51,7 +35,7 @@ def connect(account: str, host: str, port: int, user: str, password: str, now: f
         raise ConnectionRefused("WrongPort", f"Connection refused: {host} does not listen on port {port}.")
     if user != settings["MasterUsername"] or password != instance.volume.password:
         raise ConnectionRefused("AccessDenied", f"Access denied for user '{user}' at {host}.")
-    return Session(instance.volume, instance.recovery, writable)
+    return Session(instance.volume, instance.recovery.forget_before(now), writable)
 
 
 def _behind(inventory: Inventory, host: str, name: str, kind: str) -> tuple[list[Instance], bool]:

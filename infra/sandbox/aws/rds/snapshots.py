@@ -8,7 +8,7 @@ from infra.sandbox.aws.rds import groups, instance_settings, instances, taking_s
 from infra.sandbox.aws.rds.inventory import Instance, Recovery, Snapshot, bare, new_resource_id, tag_list, tags_of, utc
 from infra.sandbox.aws.rds.refusals import Refusal, invalid_value
 from infra.sandbox.aws.rds.requests import Operation, Request
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.volume import Volume
 
 _FILTERS = ("db-instance-id", "db-snapshot-id", "dbi-resource-id", "engine", "snapshot-type")
 _SHOWN_SETTINGS = (

@@ -7,26 +7,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from infra.sandbox.aws.rds.resolution import Session
-from infra.sandbox.aws.rds.sql_api import SqlError, Statement
-from infra.sandbox.aws.rds.storage import Volume
+from infra.sandbox.relational.statements import Session, SqlError, Statement
+from infra.sandbox.relational.volume import Volume
 
 HOST = "orders.c0ffee0sbx.ap-northeast-1.rds.amazonaws.com"
 OTHER_HOST = "payments.c0ffee0sbx.ap-northeast-1.rds.amazonaws.com"
 PASSWORD = "secret"
-
-
-@dataclass
-class _NoHistory:
-    """Nothing is ever restored from this volume."""
-
-    def forget_before(self, now: float) -> float:
-        return now
 
 
 class SqlServer:
@@ -43,10 +33,11 @@ class SqlServer:
             return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "UnknownHost", "message": f"{given['host']} does not answer."}
         if given["password"] != PASSWORD:
             return HTTPStatus.FORBIDDEN, {"error": "AccessDenied", "message": f"Access denied for user {given['user']}."}
-        session: Any = Session(volume, _NoHistory(), writable=True)  # type: ignore[arg-type]
+        now = time.time()
+        session = Session(volume, forget_before=now, writable=True)  # nothing is ever restored from this volume
         try:
             with self._lock:
-                return HTTPStatus.OK, Statement(session, given, time.time()).run()
+                return HTTPStatus.OK, Statement(session, given, now).run()
         except SqlError as error:
             return HTTPStatus.NOT_FOUND, {"error": error.code, "message": str(error)}
 
