@@ -14,7 +14,7 @@ _OVER = (PointPhase.EXPIRED, PointPhase.INVALID)
 
 
 class Horizon(NamedTuple):
-    """`until` is None when nothing ends it, or when it is not known; `said` is the same for people. `because`: what it rests on."""
+    """`until` is None when nothing ends it, or when it is not known; `said` is that for people."""
 
     until: datetime | None
     said: str

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.bench.report import Section
 
-HANDLERS = ("check", "run", "window", "watchdog", "protect")
+HANDLERS = ("check", "run", "window", "watchdog", "protect", "restore", "applications", "databases")
 ROUNDS = 7
 LIMIT_MS = 150.0
 _ENVIRONMENT = {"CATALOG_TABLE": "catalog", "EVENT_BUS": "bus", "AWS_REGION": "ap-northeast-1"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.report import Section
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = ("check", "run", "window", "watchdog", "protect")
+FUNCTIONS = ("check", "run", "window", "watchdog", "protect", "restore", "applications", "databases")
 LIMIT_MB = 250.0
 """Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 

@@ -17,6 +17,7 @@ _LISTS = {
 }
 _WARNING = "warning: "
 _LABEL = 12
+_NO_MORE = "A plan, nothing more: "
 
 
 def described(answer: Mapping[str, Any]) -> Text:
@@ -32,7 +33,7 @@ def described(answer: Mapping[str, Any]) -> Text:
 
 def in_short(answer: Mapping[str, Any]) -> Text:
     """What nobody may overlook before a confirmation."""
-    text = Text(str(answer.get("what", "")), style="bold")
+    text = Text(str(answer.get("what", "")).removeprefix(_NO_MORE), style="bold")
     text.append(f"\n{'outage:':{_LABEL}}{answer.get('outage', '')}", style="default")
     text.append(f"\n{'keep old:':{_LABEL}}{answer.get('keep_old', '')}", style="default").append_text(_risks(answer))
     for key, database in answer.get("databases", {}).items():

@@ -8,7 +8,8 @@ from typing import Any
 from shared.model.checks import failed, passed, warned
 from shared.model.errors import UnknownPlan, Unreachable
 from shared.model.pause_decision import decide_pause
-from shared.model.records import to_record
+from shared.model.plan import RdsInstance
+from shared.model.records import replace, to_record
 from tests.unit.cli.samples import PLAN
 from tests.unit.cli.world import World
 
@@ -43,6 +44,14 @@ def test_every_check_is_a_line_and_the_pause_decision_comes_last() -> None:
         "deletion-protection bank.accounts: WARNING (is off. Turn it on.)",
         "Pause needed: dynamodb:ap-northeast-1 does not cut all tables at one consistent moment.",
     ]
+
+
+def test_a_single_relational_database_needs_no_pause_and_the_check_says_why() -> None:
+    alone = replace(PLAN, databases=(RdsInstance(region="ap-northeast-1", instance="orders-db"),))
+    result = world(answer() | {"pause": to_record(decide_pause(alone))}).call("check", "orders-prod")
+    assert result.stdout.splitlines()[-1] == (
+        "No pause needed: rds:ap-northeast-1:orders-db alone restores to one consistent moment at any time."
+    )
 
 
 def test_a_failed_check_fails_the_command() -> None:

@@ -116,6 +116,16 @@ def test_every_refusal_of_aws_is_an_error_of_the_product_with_its_cause(raised: 
     assert told.value.__cause__ is raised
 
 
+def test_the_restore_function_is_given_the_payload_and_the_time_it_needs() -> None:
+    session = FakeAws(invoke=answered({"ok": True}))
+    payload = {"action": "restore", "plan": "orders-prod"}
+    assert Engine(session, DEPLOYMENT).restore(payload) == {"ok": True}
+    ((_, arguments),) = session.calls
+    assert (arguments["FunctionName"], json.loads(arguments["Payload"])) == ("restore", payload)
+    assert session.configurations["lambda"].read_timeout > 900
+    assert session.configurations["lambda"].retries["total_max_attempts"] == 1
+
+
 def test_a_missing_right_is_named() -> None:
     with pytest.raises(Forbidden, match="need the right states:StartExecution"):
         Engine(FakeAws(start_execution=refused("AccessDenied")), DEPLOYMENT).start_backup("orders-prod", "on-demand")

@@ -91,6 +91,24 @@ def test_a_shown_plan_can_be_applied_again() -> None:
     assert parse_plan(result.stdout) == PLAN
 
 
+def test_a_shown_plan_has_its_relational_databases_and_those_on_azure() -> None:
+    group = {"subscription": "0f8fad5b-d9cb-469f-a165-70867728950e", "resource_group": "rg"}
+    databases = [
+        {"rds": {"instance": "orders-db", "region": "ap-northeast-1"}},
+        {"rds": {"cluster": "orders-mazc", "region": "ap-northeast-1"}},
+        {"aurora": {"cluster": "ledger", "region": "ap-northeast-1", "cut_over": "endpoint", "snapshot": True}},
+        {"cosmos": {"account": "orders", **group}},
+        {"postgresql": {"server": "orders", **group}},
+    ]
+    world = World()
+    assert world.call("plan", "apply", "-", answer=json.dumps(EXAMPLE | {"databases": databases})).exit_code == 0
+    shown = world.call("plan", "show", "orders-prod").stdout
+    assert parse_plan(shown) == world.catalog.plan("orders-prod").plan
+    assert [next(iter(entry)) for entry in yaml.safe_load(shown)["databases"]] == [
+        "rds", "rds", "aurora", "cosmos", "postgresql",
+    ]  # fmt: skip
+
+
 def test_an_unknown_plan_is_answered_with_the_plans_that_exist() -> None:
     result = World(catalog()).call("plan", "show", "order-prod")
     assert result.exit_code == 3

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from shared.model.clock import unmeasured
+from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtection
 from shared.model.records import replace, to_record
 from shared.model.restore_point import PointPhase, RestorePoint
 from shared.model.run import Run
@@ -29,6 +30,57 @@ def test_points_are_listed_with_their_second_and_the_pause_they_took() -> None:
     assert re.split(r"\s{2,}", row) == [
         RUN_ID, "available", AT, "59m 30s", "10.5s", "no end", f"{DATABASE} (2/2)", "pre-upgrade",
     ]  # fmt: skip
+
+
+def covered(*ends: float) -> DatabaseProtection:
+    """Of a database without kept copies; `ends` are seconds after the run began."""
+    items = tuple(
+        ItemProtection(name=f"orders-db-{number}", phase=ItemPhase.COVERED, restorable_until=samples.after(end))
+        for number, end in enumerate(ends)
+    )
+    return DatabaseProtection(database="rds:ap-northeast-1:orders-db", point=samples.after(27), items=items, done=True)
+
+
+def with_databases(*protections: DatabaseProtection, phase: PointPhase = PointPhase.AVAILABLE) -> World:
+    filled = catalog()
+    filled.put_point(replace(samples.point(phase), databases={item.database: item for item in protections}))
+    return World(filled)
+
+
+def test_a_point_says_until_when_each_database_can_be_restored_to_it() -> None:
+    kept = samples.protection(ItemPhase.KEPT, ItemPhase.KEPT, ItemPhase.ABSENT)
+    said = with_databases(kept, covered(7200, 9000)).call("points", "show", "orders-prod").stdout
+    rows = [re.split(r"\s{2,}", line) for line in said.splitlines()]
+    assert [DATABASE, "no end", "2 kept: a kept copy does not age"] in rows
+    assert ["rds:ap-northeast-1:orders-db", "2026-11-24T05:00:00Z", "2 by point-in-time recovery, 1h left"] in rows
+    assert ["INSTANCE", "STATE", "BYTES", "RESTORABLE UNTIL (UTC)", "KEPT COPY"] in rows
+
+
+@pytest.mark.parametrize(
+    ("protections", "phase", "listed"),
+    [
+        ((samples.protection(ItemPhase.KEPT), covered(7200)), PointPhase.AVAILABLE, "2026-11-24T05:00:00Z"),
+        ((samples.protection(ItemPhase.KEPT),), PointPhase.AVAILABLE, "no end"),
+        ((samples.protection(ItemPhase.KEPT, ItemPhase.COVERED),), PointPhase.AVAILABLE, "unknown"),
+        ((samples.protection(ItemPhase.WAITING, done=False),), PointPhase.CAPTURED, "not yet"),
+        ((samples.protection(ItemPhase.KEPT),), PointPhase.EXPIRED, "-"),
+    ],
+)
+def test_a_list_of_points_has_the_earliest_end(
+    protections: tuple[DatabaseProtection, ...], phase: PointPhase, listed: str
+) -> None:
+    row = with_databases(*protections, phase=phase).call("points", "list", "orders-prod").stdout.splitlines()[1]
+    assert re.split(r"\s{2,}", row)[5] == listed
+
+
+def test_a_recovery_window_that_is_over_is_said_so() -> None:
+    assert "1 by point-in-time recovery, over" in with_databases(covered(60)).call("points", "show", "orders-prod").stdout
+
+
+def test_a_database_that_is_still_being_protected_says_what_it_waits_for() -> None:
+    waiting = replace(samples.protection(ItemPhase.WAITING, done=False), message="waiting for PITR")
+    said = with_databases(waiting, phase=PointPhase.CAPTURED).call("points", "show", "orders-prod", RUN_ID).stdout
+    assert [DATABASE, "not yet", "waiting for PITR"] in [re.split(r"\s{2,}", line) for line in said.splitlines()]
 
 
 def test_an_invalid_point_is_listed_too() -> None:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from shared.cli.engine import Execution
 from shared.cli.follow import View
-from shared.cli.progress import picture
+from shared.cli.progress import picture, story
+from shared.model.pause_decision import PauseDecision
 from shared.model.protection import ItemPhase
 from shared.model.records import replace
 from shared.model.run import AttemptStatus, RunStatus
@@ -52,6 +53,21 @@ def test_a_hold_counts_down() -> None:
 )
 def test_each_state_of_a_window_has_its_words(attempt: Any, said: str) -> None:
     assert said in drawn(run=replace(samples.run(RunStatus.RUNNING), attempts=(attempt,)))
+
+
+def test_a_backup_without_a_pause_says_why_none_is_needed() -> None:
+    alone = PauseDecision(
+        needed=False,
+        rule="single-relational",
+        reason="rds:ap-northeast-1:orders-db alone restores to one consistent moment at any time.",
+    )
+    chosen = replace(second, paused_at=None, hold_until=None, resumed_at=None, pods=0)
+    run = replace(samples.run(RunStatus.RUNNING), attempts=(chosen,), pause=alone)
+    assert f"pause not needed: {alone.reason}" in drawn(run=run)
+    assert f"attempt 2 of 3: no window needed, restore point {AT}" in drawn(run=run)
+    view = View(at=after(25), execution=Execution(EXECUTION, "RUNNING"), run=run, attempts_allowed=3)
+    assert f"pause not needed: {alone.reason}" in list(story(view))
+    assert f"attempt 2 of 3: no window needed, restore point {AT}" in list(story(view))
 
 
 def test_tables_are_shown_one_by_one_while_they_are_few() -> None:
