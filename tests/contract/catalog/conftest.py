@@ -1,8 +1,9 @@
 """Every test of the contract runs on every implementation of the port `Catalog`; the one on DynamoDB also over the wire, on the
-sandbox's strict server."""
+sandbox's strict server. Where AZURITE_TABLE_URL names an Azurite, it runs there too."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,14 +14,17 @@ from moto import mock_aws
 
 from infra.sandbox.aws import process
 from infra.sandbox.aws.process import RunningAws
+from shared.catalog.azure_table import AzureTableCatalog
 from shared.catalog.dynamodb import DynamoDbCatalog, table_definition
 from shared.catalog.memory import MemoryCatalog
 from shared.steps.ports import Catalog
+from tests.contract.catalog.azure_tables import AZURITE, TableAccount, azurite_catalog, running_account
 
 REGION = "ap-northeast-1"
 TABLE = "catalog"
 ROOT = Path(__file__).parents[3]
 TABLES = count(1)
+IMPLEMENTATIONS = ["memory", "dynamodb", "dynamodb-served", "azure-table", *(["azurite"] if AZURITE in os.environ else [])]
 
 
 @pytest.fixture
@@ -47,13 +51,36 @@ def served_client(server: RunningAws) -> object:
     return server.client("dynamodb", max_pool_connections=16)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "dynamodb-served"])
+@pytest.fixture(scope="session")
+def account() -> Iterator[TableAccount]:
+    with running_account() as running:
+        running.service.scanned_at_most = 7  # so that queries have pages, also empty ones
+        yield running
+
+
+@pytest.fixture
+def azure_table(account: TableAccount) -> Iterator[AzureTableCatalog]:
+    with account.empty_table() as client:
+        yield AzureTableCatalog(client)
+
+
+@pytest.fixture
+def azurite() -> Iterator[Catalog]:
+    with azurite_catalog() as catalog:
+        yield catalog
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
 def catalog(request: pytest.FixtureRequest) -> Catalog:
     match request.param:
         case "memory":
             return MemoryCatalog()
         case "dynamodb":
             return DynamoDbCatalog(TABLE, request.getfixturevalue("aws"))
+        case "azure-table":
+            return request.getfixturevalue("azure_table")
+        case "azurite":
+            return request.getfixturevalue("azurite")
     client, name = request.getfixturevalue("served_client"), f"catalog-{next(TABLES)}"
     client.create_table(**table_definition(name))
     return DynamoDbCatalog(name, client)

@@ -1,0 +1,145 @@
+"""The pause journal. Open entries are one range of keys, so that whoever resumes finds them all with one query; each holds a
+lock per release. Opening and closing are one transaction each, so an entry and its locks come and go together.
+
+Why this is safe, and why it takes one partition: docs/adr/0011-catalog-on-azure-tables.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.catalog import refusals
+from shared.catalog.azure_table import leases
+from shared.catalog.azure_table.bodies import discard_body, get_record, points_to, put_record, records, write_body
+from shared.catalog.azure_table.keys import Key, fit
+from shared.catalog.azure_table.table import MOST_IN_TRANSACTION, TRANSACTION, Refused, Stored, Table, Write
+from shared.model.errors import InvalidRequest
+from shared.model.journal import JournalRelease, PauseJournal
+from shared.model.records import from_record, replace, to_record
+
+PARTITION = leases.PARTITION
+OPEN, CLOSED, RELEASE = "open:", "closed:", "release:"
+MOST_RELEASES = MOST_IN_TRANSACTION - 2
+"""The others are the lease and the entry."""
+
+
+def open_entry(table: Table, journal: PauseJournal) -> PauseJournal:
+    """The lease is read first. Every opening changes its etag, so none can come between that read and this transaction, not
+    even one of this run that was closed again meanwhile."""
+    if len(journal.releases) > MOST_RELEASES:
+        raise InvalidRequest(
+            f"Plan {journal.plan} pauses {len(journal.releases)} releases together; at most {MOST_RELEASES} are possible.",
+            hint="Table storage limits a transaction to 100 entities. Split the plan.",
+        )
+    lease_key = leases.lease_key(journal.plan)
+    for _ in table.tries(TRANSACTION, f"the pause journal of run {journal.run}"):
+        lease = leases.require(table.get(lease_key), journal.plan, journal.run, journal.token)
+        if found := find(table, journal.run, journal.attempt):
+            return found
+        _require_unpaused(table, journal)
+        if _opened(table, journal, lease):
+            return journal
+    raise AssertionError("tries ends with an error")
+
+
+def _opened(table: Table, journal: PauseJournal, lease: Stored) -> bool:
+    """False when the lease, the entry or a lock changed since they were read."""
+    about, key = {"run": journal.run, "attempt": journal.attempt}, _open_key(journal.run, journal.attempt)
+    body = write_body(table, to_record(journal))
+    locks = [Write("create", _lock_key(release), about) for release in journal.releases]
+    holds_the_lease = Write("touch", lease.key, {"run": journal.run}, lease.etag)
+    try:
+        table.transact([holds_the_lease, Write("create", key, {**about, **body}), *locks])
+    except Refused:
+        return _after_refusal(table, key, body)
+    return True
+
+
+def _require_unpaused(table: Table, journal: PauseJournal) -> None:
+    locks = {lock.key: lock.values for lock in table.query(PARTITION, RELEASE)}
+    for release in journal.releases:
+        if lock := locks.get(_lock_key(release)):
+            raise refusals.paused_by_another(release.key, lock["run"], lock["attempt"])
+
+
+def _after_refusal(table: Table, key: Key, body: dict[str, object]) -> bool:
+    """Whether the refused write is stored all the same, because it was repeated after a lost answer; else its parts go."""
+    if points_to(table, key, body):
+        return True
+    discard_body(table, body)
+    return False
+
+
+def find(table: Table, run: str, attempt: int) -> PauseJournal | None:
+    """Open first: an entry goes from open to closed in one step and never back, so it cannot be missed in between."""
+    found = get_record(table, _open_key(run, attempt)) or get_record(table, _closed_key(run, attempt))
+    return from_record(found[1], PauseJournal) if found else None
+
+
+def _require(table: Table, run: str, attempt: int) -> PauseJournal:
+    found = find(table, run, attempt)
+    if found is None:
+        raise refusals.unknown_pause(run, attempt)
+    return found
+
+
+def every_open(table: Table) -> tuple[PauseJournal, ...]:
+    return tuple(from_record(record, PauseJournal) for record in records(table, table.query(PARTITION, OPEN)))
+
+
+def mark_not_ours(table: Table, run: str, attempt: int, pods: Sequence[str]) -> PauseJournal:
+    """Rewrites the entry on the etag that was read: two writers at once lose nothing, and a repetition adds nothing."""
+    key = _open_key(run, attempt)
+    for _ in table.tries("Update Entity", f"the pause journal of run {run}"):
+        found = get_record(table, key)
+        if found is None:
+            return _require(table, run, attempt)
+        stored, entry = found[0], from_record(found[1], PauseJournal)
+        if {*pods} <= {*entry.not_ours}:
+            return entry
+        marked = replace(entry, not_ours=tuple(sorted({*entry.not_ours, *pods})))
+        try:
+            put_record(table, key, to_record(marked), {"run": run, "attempt": attempt}, stored)
+        except Refused:
+            continue
+        return marked
+    raise AssertionError("tries ends with an error")
+
+
+def close(table: Table, run: str, attempt: int, by: str, at: datetime) -> PauseJournal:
+    """Moves the entry out of the open ones. Decided anew when pods were noted since it was read, so that no note is lost."""
+    for _ in table.tries(TRANSACTION, f"the pause journal of run {run}"):
+        found = get_record(table, _open_key(run, attempt))
+        if found is None:
+            return _require(table, run, attempt)
+        stored, entry = found[0], from_record(found[1], PauseJournal)
+        closed = replace(entry, closed_by=by, closed_at=at)
+        if _closed(table, closed, stored):
+            discard_body(table, stored.values)
+            return closed
+    raise AssertionError("tries ends with an error")
+
+
+def _closed(table: Table, closed: PauseJournal, stored: Stored) -> bool:
+    """False when the entry changed since it was read."""
+    about, key = {"run": closed.run, "attempt": closed.attempt}, _closed_key(closed.run, closed.attempt)
+    body = write_body(table, to_record(closed))
+    unlock = [Write("delete", _lock_key(release)) for release in closed.releases]
+    try:
+        table.transact([Write("delete", stored.key, etag=stored.etag), Write("create", key, {**about, **body}), *unlock])
+    except Refused:
+        return _after_refusal(table, key, body)
+    return True
+
+
+def _open_key(run: str, attempt: int) -> Key:
+    return Key(PARTITION, f"{OPEN}{fit(run)}:{attempt:04d}")
+
+
+def _closed_key(run: str, attempt: int) -> Key:
+    return Key(PARTITION, f"{CLOSED}{fit(run)}:{attempt:04d}")
+
+
+def _lock_key(release: JournalRelease) -> Key:
+    return Key(PARTITION, f"{RELEASE}{fit(release.key)}")
