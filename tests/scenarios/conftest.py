@@ -17,7 +17,22 @@ from infra.sandbox.cluster.real_control_plane import find_assets
 from infra.sandbox.world import Scale, World
 from tests.scenarios.deployment import Deployment
 
-QUICK = {"lag_seconds": 0.5, "restore_seconds": 0.5, "backup_seconds": 0.2, "delete_seconds": 0.1, "update_seconds": 0.1}
+QUICK = {
+    "lag_seconds": 0.5,
+    "restore_seconds": 0.5,
+    "backup_seconds": 0.2,
+    "delete_seconds": 0.1,
+    "update_seconds": 0.1,
+    "rds_lag_seconds": 0.3,
+    "rds_create_seconds": 0.1,
+    "rds_backup_seconds": 0.1,
+    "rds_restore_seconds": 0.3,
+    "rds_modify_seconds": 0.1,
+    "rds_snapshot_seconds": 0.2,
+    "rds_delete_seconds": 0.1,
+    "rename_seconds": 0.2,
+    "name_free_seconds": 0.2,
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -172,7 +172,7 @@ class Deployment:
     def story(self) -> str:
         """The last events of the test's executions and the last lines of each function's log."""
         parts = [self._last_events(arn) for arn in self.followed]
-        for function in ("check", "run", "window", "watchdog", "protect"):
+        for function in ("check", "run", "window", "watchdog", "protect", "restore", "applications", "databases"):
             lines = self.world.aws.logs(f"{STACK}-{function}")[-15:]
             parts.append(f"--- log of {function}\n" + "\n".join(line.rstrip()[:300] for line in lines))
         return "\n".join(parts)

@@ -16,7 +16,7 @@ from shared.model.records import replace
 from shared.model.restore import ItemRestore
 
 Move = Callable[[ItemRestore], ItemRestore]
-SOONEST_RESTORED_SECONDS = 15.0
+SOONEST_RESTORED_SECONDS = 5.0
 RESTORE_PATIENCE, LAST_ROUND_PATIENCE = 40, 80
 """As PATIENCE, for restores. A restore takes many minutes: looking often fills the engine's history, looking late leaves a slot
 unused. In the last round the application waits for nothing else, and its looks are few."""

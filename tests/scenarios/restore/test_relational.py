@@ -1,0 +1,118 @@
+"""Every relational database loses data; two payloads bring it back to its restore point, two more to where it was.
+
+All of them at the same time, one phase after the other. The three deployment forms of RDS are here once each and every engine
+once; the product of engines and forms, with each single setting, is in tests/contract/databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from infra.sandbox import bank_worlds
+from infra.sandbox.aws.process import RunningAws
+from infra.sandbox.bank.layouts import on_relational
+from infra.sandbox.bank.relational import Relational
+from shared.model.run import Run
+from tests.scenarios.deployment import Deployment
+from tests.scenarios.restore.scene import Bank, bank_of, succeeded
+
+pytestmark = pytest.mark.stand_in_only(reason="it is about RDS")
+
+SERVERLESS = {"ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 4.0}}
+LICENSED = {"LicenseModel": "license-included"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A database by the key of its section in a plan, and how to make it."""
+
+    section: str
+    named_by: str
+    make: Callable[[RunningAws, str], Relational]
+
+    def entry(self, name: str, region: str) -> dict[str, Any]:
+        return {self.section: {self.named_by: name, "region": region}}
+
+
+def instance(engine: str, **parameters: Any) -> Kind:
+    return Kind("rds", "instance", lambda aws, name: bank_worlds.create_instance(aws, name, engine, **parameters))
+
+
+def aurora(engine: str, **parameters: Any) -> Kind:
+    return Kind("aurora", "cluster", lambda aws, name: bank_worlds.create_aurora(aws, name, engine, **parameters))
+
+
+KINDS = {
+    "mysql": instance("mysql"),
+    "postgres-multi-az": instance("postgres", MultiAZ=True),
+    "oracle-multi-az": instance("oracle-ee", MultiAZ=True, LicenseModel="bring-your-own-license"),
+    "sqlserver": instance("sqlserver-se", LicenseModel="license-included"),
+    "postgres-multi-az-cluster": Kind("rds", "cluster", bank_worlds.create_multi_az_cluster),
+    "aurora-mysql": aurora("aurora-mysql"),
+    "aurora-postgresql-serverless": aurora("aurora-postgresql", instances=1, instance_class="db.serverless", **SERVERLESS),
+}
+
+
+@dataclass
+class Told:
+    """Fingerprints of one bank: at the restore point, after the loss, after the restore, after the undo."""
+
+    bank: Bank
+    kept: str = ""
+    damaged: str = ""
+    restored: str = ""
+    undone: str = ""
+    was_consistent: bool = False
+
+
+@pytest.fixture(scope="module")
+def told(shared_deployment: Deployment) -> Iterator[dict[str, Told]]:
+    with shared_deployment.world.environment():
+        stories = {name: Told(_bank(shared_deployment, name, kind)) for name, kind in KINDS.items()}
+        for story in stories.values():
+            story.bank.until_at_work()
+        for story in stories.values():
+            story.bank.begin_set_workers(0)
+        for story in stories.values():
+            story.bank.until_replaced()
+            story.kept = story.bank.fingerprint()
+        backups = {name: shared_deployment.start(story.bank.plan) for name, story in stories.items()}
+        for name, execution in backups.items():
+            succeeded(shared_deployment.run_of(shared_deployment.finish(execution)))
+            stories[name].bank.lose_data()
+            stories[name].damaged = stories[name].bank.fingerprint()
+        runs = _all(stories, lambda bank, _: bank.ask("restore"), {})
+        for story in stories.values():
+            story.restored, found = story.bank.fingerprint(), story.bank.audit()
+            story.was_consistent = found.is_consistent
+        _all(stories, lambda bank, run: bank.ask("undo", run=run.id), runs)
+        for story in stories.values():
+            story.undone = story.bank.fingerprint()
+        yield stories
+
+
+def _bank(deployment: Deployment, name: str, kind: Kind) -> Bank:
+    aws = deployment.world.aws
+    layout, release = on_relational(kind.make(aws, name))
+    return bank_of(deployment, name, layout, {name: release}, [kind.entry(name, aws.region)])
+
+
+def _all(stories: dict[str, Told], ask: Callable[[Bank, Any], dict[str, Any]], runs: dict[str, Run]) -> dict[str, Run]:
+    """Carries out one request for each bank, all at the same time."""
+    begun = {name: story.bank.confirm(ask(story.bank, runs.get(name))) for name, story in stories.items()}
+    return {name: succeeded(stories[name].bank.ended(execution)) for name, execution in begun.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bank_goes_back_to_its_restore_point_and_there_again(
+    deployment: Deployment, told: dict[str, Told], kind: str
+) -> None:
+    story = told[kind]
+    assert story.damaged != story.kept
+    assert story.restored == story.kept, "exactly the state of the point, where the properties of the release lead"
+    assert story.was_consistent, "the money adds up"
+    assert story.undone == story.damaged, "exactly what was there before the restore"
