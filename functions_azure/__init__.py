@@ -1,1 +1,1 @@
-"""The Azure shell. Empty so far: the Durable Functions app is the fourth step of the roadmap in README.md."""
+"""The Azure shell: triggers, orchestrators and activities of a Durable Functions app. It decides nothing; see `shared`."""

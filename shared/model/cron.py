@@ -6,6 +6,7 @@ and weekdays, `*`, lists, ranges and steps.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import NamedTuple
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -79,6 +80,30 @@ def _expand_item(field: _Field, item: str) -> set[int]:
     if low > high:
         raise ValueError(f"{field.label}: {item!r} runs backwards")
     return set(range(low, high + 1, int(step) if slash else 1))
+
+
+class CronTimes(NamedTuple):
+    """What an expression stands for, written out. `weekdays` counts from Sunday, which is 0."""
+
+    minutes_of_day: tuple[int, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+
+    def fall_on(self, day: date) -> bool:
+        return day.month in self.months and day.day in self.days and day.isoweekday() % 7 in self.weekdays
+
+
+def cron_times(expression: str) -> CronTimes:
+    """Raises ValueError as `check_cron`."""
+    texts = check_cron(expression).split()
+    minutes, hours, days, months, weekdays = (_expand(field, text) for field, text in zip(_FIELDS, texts, strict=True))
+    return CronTimes(
+        minutes_of_day=tuple(hour * 60 + minute for hour in sorted(hours) for minute in sorted(minutes)),
+        days=frozenset(days),
+        months=frozenset(months),
+        weekdays=frozenset(number % 7 for number in weekdays),
+    )
 
 
 def eventbridge_cron(expression: str) -> str:

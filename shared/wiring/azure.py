@@ -1,0 +1,135 @@
+"""The rooms of a deployment on Azure. Each is made when it is first used, and only then is its SDK imported."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.model.errors import InvalidRequest, Misconfigured
+from shared.model.plan import AksCluster, Cluster, Database, Release
+from shared.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from shared.clusters.aks import AksClusters
+    from shared.clusters.api import KubernetesApi
+    from shared.clusters.port_forward import PortForwards
+    from shared.scalar.port_forward import PortForward
+    from shared.steps.ports import Admin, Applications, Catalog, Clock, DatabaseAccess, Endpoints, Executions, Releases, Signals
+    from shared.wiring.serving import ServingPods
+
+
+class AzureRooms:
+    """The rooms of a deployment on Azure (port `Rooms`).
+
+    Connections and tokens are kept from one call to the next; one step at a time may use it. `catalog_endpoint` is the Table
+    service of the deployment's storage account and `catalog_table` the table there; `event_topic` is the endpoint of its Event
+    Grid topic. `identity` is the client id of a user-assigned identity; without it the app's own is used, or whatever the
+    operator is signed in with. `resource_manager` is the address of another cloud than the public one.
+
+    `executions` is given by whoever knows the engine: inside the app that is the host, outside the operator's key.
+    """
+
+    def __init__(
+        self,
+        catalog_endpoint: str,
+        catalog_table: str,
+        event_topic: str,
+        *,
+        identity: str = "",
+        resource_manager: str = "",
+        executions: Executions | None = None,
+    ) -> None:
+        self._catalog_endpoint, self._catalog_table, self._event_topic = catalog_endpoint, catalog_table, event_topic
+        self._identity, self._resource_manager = identity, resource_manager
+        self._executions = executions
+        self._databases: dict[str, DatabaseAccess] = {}
+        self.clock: Clock = SystemClock()
+
+    @property
+    def executions(self) -> Executions:
+        if self._executions is None:
+            raise Misconfigured(
+                "No restore can be started here: nothing says where the app's engine is.",
+                hint="Only the activity `restore` and the command line start restores.",
+            )
+        return self._executions
+
+    def started_by(self, executions: Executions | None) -> AzureRooms:
+        """These rooms, with the engine that the next step may start orchestrations on."""
+        self._executions = executions
+        return self
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from shared.catalog.azure_table import AzureTableCatalog, open_table
+
+        return AzureTableCatalog(open_table(self._catalog_endpoint, self._catalog_table, self._credential))
+
+    @cached_property
+    def releases(self) -> Releases:
+        from shared.scalar.releases import ReleasesInClusters
+
+        return ReleasesInClusters(self._open_cluster, self.clock)
+
+    @cached_property
+    def admin(self) -> Admin:
+        from shared.scalar.admin import AdminClient
+
+        return AdminClient(self.clock, open_forward=self._open_forward)
+
+    @cached_property
+    def applications(self) -> Applications:
+        from shared.clusters.applications import ApplicationsInClusters
+
+        return ApplicationsInClusters(self._open_cluster, self._find_deployment, self._serving, self.clock)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        from shared.scalar.endpoints import EndpointsInClusters
+
+        return EndpointsInClusters(self._open_cluster, self.clock)
+
+    def _find_deployment(self, release: Release) -> tuple[str, str]:
+        from shared.scalar.stoppable import find_stoppable
+
+        metadata = find_stoppable(self._open_cluster(release.cluster), release)["metadata"]
+        return metadata["namespace"], metadata["name"]
+
+    def _serving(self, release: Release) -> ServingPods:
+        from shared.wiring.serving import ServingPods
+
+        return ServingPods(release, self.releases, self.admin)
+
+    async def _open_forward(self, cluster: Cluster, namespace: str, pod: str, port: int) -> PortForward:
+        return await self._port_forwards.open(cluster, namespace, pod, port)
+
+    @cached_property
+    def _port_forwards(self) -> PortForwards:
+        """Made on the event loop of the first forward, and only where pods cannot be reached directly."""
+        from shared.clusters.port_forward import PortForwards
+
+        return PortForwards(self._open_cluster)
+
+    def _open_cluster(self, cluster: Cluster) -> KubernetesApi:
+        """Called at each use: that is what notices a cluster that was made anew."""
+        if isinstance(cluster, AksCluster):
+            return self._aks(cluster)
+        raise InvalidRequest(f"{cluster.key} cannot be reached from Azure.", hint="EKS clusters belong to a deployment on AWS.")
+
+    @cached_property
+    def _aks(self) -> AksClusters:
+        from shared.clusters.aks import PUBLIC_CLOUD, AksClusters, AzureCloud
+
+        address = self._resource_manager.rstrip("/")
+        return AksClusters(self._credential, AzureCloud(address, f"{address}/.default") if address else PUBLIC_CLOUD)
+
+    @cached_property
+    def _credential(self) -> TokenCredential:
+        """Asks no more places for a token than there are: the default chain would try several, each with time-outs."""
+        from azure.identity import AzureCliCredential, ChainedTokenCredential, ManagedIdentityCredential
+
+        if self._identity:
+            return ManagedIdentityCredential(client_id=self._identity)
+        return ChainedTokenCredential(ManagedIdentityCredential(), AzureCliCredential())
