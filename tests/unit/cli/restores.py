@@ -27,7 +27,7 @@ class Restores(Operator):
         super().__init__("scalar-backup", "ap-northeast-1")
         self.world = world or RestoreWorld()
         self.engine = self  # type: ignore[assignment]
-        self.rooms = self.world  # type: ignore[assignment]
+        self.rooms = self.world
         self.is_terminal = False
         self.asked: list[dict[str, Any]] = []
         self._steps = RestoreEngine(self.world)
