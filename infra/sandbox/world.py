@@ -43,6 +43,7 @@ CLUSTER_ROLES = ("CheckRoleArn", "WindowRoleArn", "WatchdogRoleArn")
 """Outputs of the stack: the roles of the functions of a backup that talk to the cluster."""
 RESTORE_ROLES = ("RestoreRoleArn", "ApplicationsRoleArn")
 """Those of a restore, which belong to both groups."""
+ENDPOINTS_ROLE = "scalar-restore-endpoints"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class World:
         self.scale, self.control_plane = scale or Scale(), control_plane
         self.state_dir = state_dir or Path(tempfile.mkdtemp(prefix="scalar-backup-sandbox-"))
         self._exit = ExitStack()
+        self._led: set[str] = set()
 
     def __enter__(self) -> Self:
         try:
@@ -134,6 +136,16 @@ class World:
         kube = self._start_cluster(name, self.state_dir / name, overlay=overlay)
         self._grant_access(kube)
         return kube
+
+    def allow_leading(self, *config_maps: str) -> None:
+        """Writes names of ConfigMaps into the Role scalar-restore-endpoints, beside those of earlier calls."""
+        self._led |= set(config_maps)
+        roles = [document for document in yaml.safe_load_all(RBAC.read_text()) if document["kind"] == "Role"]
+        (role,) = (item for item in roles if item["metadata"]["name"] == ENDPOINTS_ROLE)
+        for rule in role["rules"]:
+            if rule["resources"] == ["configmaps"]:
+                rule["resourceNames"] = sorted(self._led)
+        self.kube.apply([role])
 
     def install(
         self,
