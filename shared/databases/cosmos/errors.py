@@ -1,0 +1,105 @@
+"""What an answer of Azure Resource Manager about Cosmos DB means in the words of `shared.model.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from shared.model.errors import BackupError, Conflict, Forbidden, Misconfigured, NotReady, Throttled, Unreachable
+
+T = TypeVar("T")
+
+LONGEST_TEXT = 300
+"""Characters kept of the service's own sentence."""
+GONE_STATUS, CONFLICT_STATUSES = 404, frozenset({409, 412, 423})
+_RESTORE_ROLE = "CosmosRestoreOperator, at the scope of the subscription: restorable accounts have no narrower one"
+_OPERATOR_ROLE = "Cosmos DB Operator, on the resource group"
+
+
+def status_of(error: BackupError) -> int:
+    """The HTTP status behind a mapped error; 0 when there was no answer."""
+    cause = error.__cause__
+    return int(cause.status_code or 0) if isinstance(cause, HttpResponseError) else 0
+
+
+def none_if_gone(call: Callable[[], T]) -> T | None:
+    """What `call` answers; None when what it asks for does not exist."""
+    try:
+        return call()
+    except BackupError as error:
+        if status_of(error) == GONE_STATUS:
+            return None
+        raise
+
+
+@contextmanager
+def in_our_words(action: str, subject: str) -> Iterator[None]:
+    """Turns what azure-core raises into an error of the model, with the original chained.
+
+    `action` is the ARM action (`Microsoft.DocumentDB/databaseAccounts/read`): exactly what a missing right is called.
+    """
+    try:
+        yield
+    except HttpResponseError as error:
+        if not error.status_code:
+            raise Misconfigured(f"{action} on {subject}: {_cut(str(error))}.", hint="The answer could not be read.") from error
+        raise _answered(error, action, subject) from error
+    except ClientAuthenticationError as error:
+        raise Misconfigured(
+            f"{action} on {subject}: there is no identity to ask Azure with: {_cut(str(error))}.",
+            hint="Give the function app a managed identity; on your own machine sign in with az login.",
+        ) from error
+    except AzureError as error:
+        raise Unreachable(
+            f"{action} on {subject}: no answer ({_cut(str(error))}).",
+            hint="The function must reach Azure Resource Manager (management.azure.com) over HTTPS.",
+        ) from error
+
+
+def _answered(error: HttpResponseError, action: str, subject: str) -> BackupError:
+    status, code, text = int(error.status_code or 0), _code(error), str(error.message)
+    said, where = _cut(f"{code}: {text}"), f"{action} on {subject}"
+    if status == 401:
+        return Forbidden(
+            f"Azure does not accept the token for {where} ({said}).",
+            hint="The token is not of the subscription's tenant, or the identity was removed.",
+        )
+    if status == 403:
+        role = _RESTORE_ROLE if "restorable" in action.lower() else _OPERATOR_ROLE
+        return Forbidden(
+            f"{where} is not allowed ({said}).", hint=f"Give the identity the role {role}. A new one takes up to ten minutes."
+        )
+    if status == GONE_STATUS:
+        return NotReady(
+            f"{where}: it does not exist ({said}).", hint="Check name, resource group and subscription in the plan."
+        )
+    if status in CONFLICT_STATUSES:
+        return Conflict(f"{where}: its state does not allow it now ({said}).", hint="Another operation on it is under way.")
+    if status == 429:
+        return Throttled(
+            f"Azure throttles {where} ({said}).",
+            hint="It succeeds later; Resource Manager limits calls per subscription.",
+            retry_after_seconds=_retry_after(error),
+        )
+    if status >= 500:
+        return Unreachable(f"{where}: the service failed ({said}).", hint="It is repeated; see Azure status.")
+    if "quota" in code.lower() or "quota" in text.lower():
+        return NotReady(f"{where}: a quota is reached ({said}).", hint="Have it raised in the portal under Quotas, then go on.")
+    return NotReady(f"{where} was refused as asked for ({said}).", hint="A value does not fit; see the service's own sentence.")
+
+
+def _code(error: HttpResponseError) -> str:
+    return str(getattr(error.error, "code", "") or error.reason or error.status_code)
+
+
+def _retry_after(error: HttpResponseError) -> float:
+    headers: Any = getattr(error.response, "headers", None) or {}
+    seconds = headers.get("Retry-After") or ""
+    return float(seconds) if seconds.isdecimal() else 1.0
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_TEXT].rstrip(": .")
