@@ -26,5 +26,7 @@ class VirtualClock:
         return self._now
 
     def jump_to(self, moment: dt.datetime) -> None:
-        """Never backwards."""
+        """Never backwards; a limit that lies before it moves along."""
         self._now = max(self._now, moment)
+        if self.limit is not None:
+            self.limit = max(self.limit, self._now)

@@ -31,6 +31,7 @@ from infra.sandbox.azure.durable.store import Row, Store
 from infra.sandbox.azure.durable.task_hub import TaskHub
 
 _NAP_SECONDS = 0.5
+_VIRTUAL_TIME = "virtual time"
 
 
 class Stuck(Exception):
@@ -49,6 +50,8 @@ class Engine:
         self._invoker: Invoker = InProcess(app) if isinstance(app, FunctionRegister) else app
         self.clock = clock
         self.store = store or Store(state)
+        if isinstance(clock, VirtualClock) and (reached := self.store.setting(_VIRTUAL_TIME)):
+            clock.jump_to(from_text(reached))
         self.changed = threading.Condition(threading.RLock())
         self.hub = TaskHub(self._invoker.functions, self.store, clock, self.changed)
         self._effects = Effects(self._invoker.functions, self.store, self.hub, clock)
@@ -175,6 +178,8 @@ class Engine:
                 target = min(target, clock.limit)
             if target <= clock.now():
                 return False
+            with self.store.transaction():
+                self.store.put_setting(_VIRTUAL_TIME, to_text(target))
             clock.jump_to(target)
             self.changed.notify_all()
             return True
@@ -190,8 +195,6 @@ class Engine:
                 self._activity_done(row, Answer(error=f"The function '{row['name']}' doesn't exist or is not an activity."))
                 continue
             self._running.add(row["seq"])
-            with self.store.transaction():
-                self.store.note_delivery(row["seq"])
             try:
                 future = self._invoker.invoke(function, row["input"] if row["input"] is not None else "null")
             except BaseException:

@@ -82,11 +82,14 @@ class RunningHost:
             self._process.wait()
         self._close_pipes()
 
-    def restart(self, *, app: str | None = None, settings: dict[str, str] | None = None) -> None:
+    def restart(
+        self, *, app: str | None = None, settings: dict[str, str] | None = None, clock_start: dt.datetime | None = None
+    ) -> None:
         """On the same state file and address, after `kill` or `close` or instead of them; as a deployment, with another
-        app or other settings."""
+        app or other settings. A virtual clock goes on from where it was, or from `clock_start` if that is later."""
         self.close()
-        changes = {"app": app, "settings": settings}
+        moment = clock_start.isoformat() if clock_start else None
+        changes = {"app": app, "settings": settings, "clock_start": moment}
         self._configuration |= {name: value for name, value in changes.items() if value is not None}
         self._start()
 

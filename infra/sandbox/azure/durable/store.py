@@ -25,7 +25,7 @@ create table if not exists message(
 create index if not exists message_due on message(due, seq);
 create table if not exists activity(
   seq integer primary key autoincrement, instance text not null, execution text not null, task integer not null,
-  name text not null, input text, deliveries integer not null default 0);
+  name text not null, input text);
 create table if not exists entity(id text primary key, state text not null);
 create table if not exists operation(
   seq integer primary key autoincrement, entity text not null, request text not null, name text not null, input text,
@@ -150,9 +150,6 @@ class Store:
     def add_activity(self, instance_id: str, execution: str, task: int, name: str, input_text: str | None) -> None:
         values = (instance_id, execution, task, name, input_text)
         self.execute("insert into activity(instance, execution, task, name, input) values(?, ?, ?, ?, ?)", values)
-
-    def note_delivery(self, seq: int) -> None:
-        self.execute("update activity set deliveries = deliveries + 1 where seq = ?", (seq,))
 
     def take_activity(self, seq: int) -> bool:
         return self.execute("delete from activity where seq = ?", (seq,)) == 1
