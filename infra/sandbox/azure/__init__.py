@@ -1,4 +1,4 @@
-"""Azure on one machine, as far as signing in to AKS needs it: Microsoft Entra with managed identities, and Resource Manager.
+"""Azure on one machine: Microsoft Entra with managed identities, and Resource Manager with AKS, Cosmos DB and flexible servers.
 
-Strict where Azure is strict: audiences, api-versions, methods, paths and role assignments.
+Strict where Azure is strict: audiences, api-versions, methods, paths, bodies and role assignments.
 """

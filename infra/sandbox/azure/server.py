@@ -1,4 +1,5 @@
-"""Runs the stand-ins: Resource Manager over TLS, and a function app's identity endpoint over plain HTTP, as Azure has it."""
+"""Runs the stand-ins: Resource Manager over TLS, a function app's identity endpoint over plain HTTP, as Azure has it;
+and beside them the admin API with the data planes."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from weakref import WeakSet
 
 from aiohttp import web
 
+from infra.sandbox.azure.admin import Admin
 from infra.sandbox.azure.entra import Entra, Identity
 from infra.sandbox.azure.managed_identity import IdentityEndpoint
 from infra.sandbox.azure.resource_manager import ResourceManager
+from infra.sandbox.azure.world import Databases
 from infra.sandbox.cluster.certificates import create_certificates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,8 +29,8 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 
 @dataclass
 class RunningAzure:
-    """`url` is Resource Manager's. `ca_file` holds the CA of its certificate. A test changes `entra` and `resource_manager`
-    between requests only."""
+    """`url` is Resource Manager's, `data_url` that of data planes and admin API. `ca_file` holds the CA of Resource Manager's
+    certificate. A test changes `entra`, `resource_manager` and `databases` between requests only."""
 
     entra: Entra
     resource_manager: ResourceManager
@@ -36,6 +39,8 @@ class RunningAzure:
     identity_url: str
     identity_secret: str
     ca_file: Path
+    databases: Databases
+    data_url: str
 
     def environment(self) -> dict[str, str]:
         """What a function app finds in its environment, and what leads the Azure SDK to this CA."""
@@ -51,6 +56,8 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
     """Azure with one subscription and a function app that has the `assigned` identities."""
     identity_endpoint = IdentityEndpoint(entra, secrets.token_hex(16), assigned)
     resource_manager = ResourceManager(entra, SUBSCRIPTION)
+    databases = Databases(resource_manager)
+    admin = Admin(databases, identity_endpoint)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="azure")
     thread.start()
@@ -62,6 +69,7 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
             start = (
                 serving.start("*", "/{path:.*}", resource_manager.handle, tls),
                 serving.start("GET", "/msi/token", identity_endpoint.handle, None),
+                serving.start("*", "/sandbox/{path:.*}", admin.handle, None),
             )
             ports = [asyncio.run_coroutine_threadsafe(each, loop).result(timeout=10) for each in start]
             yield RunningAzure(
@@ -72,6 +80,8 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
                 identity_url=f"http://127.0.0.1:{ports[1]}/msi/token",
                 identity_secret=identity_endpoint.secret,
                 ca_file=Path(directory) / "ca.crt",
+                databases=databases,
+                data_url=f"http://127.0.0.1:{ports[2]}",
             )
     finally:
         asyncio.run_coroutine_threadsafe(serving.end(), loop).result(timeout=10)

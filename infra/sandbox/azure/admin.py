@@ -1,0 +1,122 @@
+"""The admin API and the data planes, under /sandbox/ over plain HTTP: what a real subscription does not have. Answers JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from infra.sandbox.azure.aks import ManagedCluster
+from infra.sandbox.azure.arm.faults import Fault
+from infra.sandbox.azure.arm.rights import RoleAssignment
+from infra.sandbox.azure.cosmos import documents
+from infra.sandbox.azure.cosmos.documents import DocumentsError
+from infra.sandbox.azure.managed_identity import IdentityEndpoint
+from infra.sandbox.azure.world import Databases
+
+Json = dict[str, Any]
+
+
+class Admin:
+    """Wrong input is answered 400 with the reason."""
+
+    def __init__(self, databases: Databases, identity_endpoint: IdentityEndpoint) -> None:
+        self._databases, self._identity_endpoint = databases, identity_endpoint
+        self._resource_manager = databases.resource_manager
+        faults = self._resource_manager.faults
+        self._routes: dict[tuple[str, str], Callable[[Json], Any]] = {
+            ("GET", "settings"): lambda _: asdict(databases.settings),
+            ("POST", "settings"): self._change_settings,
+            ("GET", "faults"): lambda _: faults.left(),
+            ("POST", "faults"): lambda given: faults.arm(Fault.parse(given)),
+            ("DELETE", "faults"): lambda _: faults.clear(),
+            ("GET", "calls"): lambda _: [asdict(call) for call in self._resource_manager.calls],
+            ("POST", "identities"): self._add_identity,
+            ("POST", "resource-groups"): self._add_resource_group,
+            ("POST", "roles"): self._add_role,
+            ("DELETE", "roles"): lambda _: self._resource_manager.roles.clear(),
+            ("POST", "clusters"): self._add_cluster,
+            ("POST", "cosmos/taken-names"): self._take_name,
+            ("POST", "cosmos/lag"): self._hold_back,
+            ("POST", "cosmos/private-endpoints"): self._add_private_endpoint,
+            ("POST", "reset"): lambda _: databases.reset(),
+        }
+
+    async def handle(self, http: web.Request) -> web.Response:
+        content = await http.read()
+        self._resource_manager.settle()
+        if http.path == documents.PATH and http.method == "POST":
+            return self._run_on_documents(content)
+        route = self._routes.get((http.method, http.path.removeprefix("/sandbox/")))
+        if route is None:
+            known = ", ".join(sorted(f"{verb} /sandbox/{path}" for verb, path in self._routes))
+            return web.json_response({"error": f"No {http.method} {http.path}. There are: {known}."}, status=404)
+        try:
+            result = route(json.loads(content) if content else {})
+        except (ValueError, TypeError, KeyError) as error:
+            return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
+        return web.json_response({"ok": True} if result is None else result)
+
+    def _run_on_documents(self, content: bytes) -> web.Response:
+        try:
+            given = json.loads(content)
+            answer = self._databases.documents.run(given, self._resource_manager.clock())
+        except DocumentsError as error:
+            status = documents.STATUS[error.code]
+            return web.json_response({"error": error.code, "message": str(error)}, status=status)
+        except ValueError as error:
+            return web.json_response({"error": "BadRequest", "message": f"The body is not JSON: {error}"}, status=400)
+        return web.json_response(answer)
+
+    def _change_settings(self, given: Json) -> Json:
+        self._databases.settings.change(given)
+        return asdict(self._databases.settings)
+
+    def _add_identity(self, given: Json) -> Json:
+        """A managed identity, a member of `groups`; of the function app as well when `assigned`."""
+        identity = self._resource_manager.entra.add(*given.get("groups", ()))
+        if given.get("assigned"):
+            self._identity_endpoint.assign(identity)
+        return {"client_id": identity.client_id, "object_id": identity.object_id}
+
+    def _add_resource_group(self, given: Json) -> None:
+        self._resource_manager.resource_groups.add(given["name"].lower())
+
+    def _add_role(self, given: Json) -> None:
+        self._resource_manager.roles.append(
+            RoleAssignment(
+                given["object_id"], given["scope"], frozenset(given["actions"]), frozenset(given.get("not_actions", ()))
+            )
+        )
+
+    def _add_cluster(self, given: Json) -> None:
+        """`users` are the object ids of those who may have its user credential."""
+        users = given.pop("users", ())
+        self._resource_manager.add(ManagedCluster(**given))
+        self._resource_manager.assignments |= {(user, "listClusterUserCredential") for user in users}
+
+    def _take_name(self, given: Json) -> None:
+        self._databases.cosmos.inventory.taken_names.add(given["name"])
+
+    def _hold_back(self, given: Json) -> None:
+        """The backups of one container come `seconds` later than those of the others."""
+        account = self._databases.cosmos.inventory.accounts[given["account"]]
+        account.extra_lag_seconds[given["database"], given["container"]] = float(given["seconds"])
+
+    def _add_private_endpoint(self, given: Json) -> None:
+        account = self._databases.cosmos.inventory.accounts[given["account"]]
+        name = given["name"]
+        state = {"status": "Approved", "actionsRequired": "None"}
+        group = f"/subscriptions/{account.subscription}/resourceGroups/{account.group}"
+        endpoint = {"id": f"{group}/providers/Microsoft.Network/privateEndpoints/{name}"}
+        account.private_endpoints.append(
+            {
+                "id": f"{account.id}/privateEndpointConnections/{name}",
+                "name": name,
+                "type": "Microsoft.DocumentDB/databaseAccounts/privateEndpointConnections",
+                "properties": {"privateEndpoint": endpoint, "privateLinkServiceConnectionState": state, "groupId": "Sql"},
+            }
+        )
