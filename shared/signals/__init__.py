@@ -1,1 +1,2 @@
-"""Tells the outside what happened, behind the port `Signals`: as events on an EventBridge bus, or kept in memory."""
+"""Tells the outside what happened, behind the port `Signals`: as events on an EventBridge bus or an Event Grid topic, or
+kept in memory."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from aiohttp import web
 
 from infra.sandbox.cluster.certificates import create_certificates
 
+Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 """More than any of the services accepts, so that they refuse in their own words."""
@@ -27,6 +29,11 @@ class Loopback:
 
     urls: tuple[str, ...]
     ca_file: Path
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """On the loop of the handlers, from another thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_SECONDS)
 
 
 @contextmanager
@@ -55,7 +62,7 @@ def served_over_tls(*handlers: Handler) -> Iterator[Loopback]:
                 return f"https://127.0.0.1:{runner.addresses[0][1]}"
 
             urls = [asyncio.run_coroutine_threadsafe(start(each), loop).result(WAIT_SECONDS) for each in handlers]
-            yield Loopback(tuple(urls), Path(directory) / "ca.crt")
+            yield Loopback(tuple(urls), Path(directory) / "ca.crt", loop)
     finally:
         asyncio.run_coroutine_threadsafe(_end(runners, transports), loop).result(WAIT_SECONDS)
         loop.call_soon_threadsafe(loop.stop)

@@ -58,11 +58,11 @@ class TableAccount:
 
 
 @contextmanager
-def running_account(store: Store | None = None) -> Iterator[TableAccount]:
+def running_account(store: Store | None = None, entra: Entra | None = None) -> Iterator[TableAccount]:
     with ExitStack() as ending:
         kept = store or Store()
         ending.callback(kept.close)
-        service = TableService(Entra(), kept)
+        service = TableService(entra or Entra(), kept)
         loopback = ending.enter_context(served_over_tls(service.handle))
         yield TableAccount(service, loopback.urls[0], str(loopback.ca_file))
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from shared.catalog.azure_table import AzureTableCatalog
 from shared.catalog.dynamodb import DynamoDbCatalog
 from shared.catalog.memory import MemoryCatalog
 from shared.model.errors import FencedOff, LeaseHeld
@@ -105,4 +106,11 @@ def test_leases_in_dynamodb_hold_under_any_order(aws: boto3.Session) -> None:
     catalog, fresh = DynamoDbCatalog(TABLE, aws), iter(range(10**6))
     machine = machine_on(lambda: (catalog, f"plan-{next(fresh)}"))
     relaxed = settings(max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    run_state_machine_as_test(machine, settings=relaxed)
+
+
+def test_leases_in_a_table_of_azure_hold_under_any_order(azure_table: AzureTableCatalog) -> None:
+    fresh = iter(range(10**6))
+    machine = machine_on(lambda: (azure_table, f"plan-{next(fresh)}"))
+    relaxed = settings(max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(machine, settings=relaxed)

@@ -15,7 +15,7 @@ from shared.catalog.dynamodb.table import CLIENT
 from shared.catalog.memory import MemoryCatalog
 from shared.model.errors import BackupError, FencedOff, LeaseHeld, PausedByAnother, RevisionConflict
 from shared.steps.ports import Catalog
-from tests.contract.catalog.conftest import TABLE
+from tests.contract.catalog.conftest import IMPLEMENTATIONS, TABLE
 from tests.contract.catalog.values import NOW, PLAN, a_journal, a_plan, a_run, an_id, later
 
 THREADS = 6
@@ -35,10 +35,15 @@ class OneCallAtATime:
         return call
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=[name for name in IMPLEMENTATIONS if name != "dynamodb-served"])
 def catalog(request: pytest.FixtureRequest) -> Catalog:
-    if request.param == "memory":
-        return MemoryCatalog()
+    match request.param:
+        case "memory":
+            return MemoryCatalog()
+        case "azure-table":
+            return request.getfixturevalue("azure_table")
+        case "azurite":
+            return request.getfixturevalue("azurite")
     return DynamoDbCatalog(TABLE, OneCallAtATime(request.getfixturevalue("aws").client("dynamodb", config=CLIENT)))
 
 

@@ -70,10 +70,11 @@ class TableService:
         fault = await self.faults.before(operation)
         if fault and fault.refusal:
             return _refused(fault.refusal, fault.headers)
-        answer = self._single(requests) if requests else self._batch(headers, body)
-        if fault and fault.loses_answer:
-            raise AnswerLost
-        return answer
+        try:
+            return self._single(requests) if requests else self._batch(headers, body)
+        finally:
+            if fault and fault.loses_answer:
+                raise AnswerLost
 
     def _single(self, request: Request) -> Answer:
         with self.store.transaction():
@@ -159,7 +160,7 @@ def _require_one_partition(requests: list[Request]) -> None:
         message = "0:All commands in a batch must operate on same entity group."
         raise TableRefusal(400, "CommandsInBatchActOnDifferentPartitions", message)
     if len({*keys}) < len(keys):
-        message = "0:The batch request contains multiple changes with same row key. An entity can appear only once in a batch request."
+        message = "0:The batch request contains multiple changes with same row key. An entity can appear only once."
         raise TableRefusal(400, "InvalidDuplicateRow", message)
 
 
