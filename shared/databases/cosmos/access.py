@@ -35,8 +35,8 @@ _ACCOUNT_ID = re.compile(
 
 
 class CosmosAccess:
-    """Which ARM actions each method needs is in `actions`. `credential` signs in to Azure; `open_management` makes the client of
-    a subscription from it (the sandbox's has another address)."""
+    """Which ARM actions each method needs is in `actions`. `credential` signs in to Azure; `open_management` makes the
+    client of a subscription with it (the sandbox's has another address)."""
 
     def __init__(self, credential: Any, clock: Clock, *, open_management: Callable[[Any, str], Any] = open_client) -> None:
         self._credential, self._clock, self._open = credential, clock, open_management

@@ -175,7 +175,7 @@ def find_account(name: str, calls: Calls) -> Account | None:
     return Account(found) if found else None
 
 
-def find_restorables(account: str, calls: Calls) -> list[Restorable]:
-    """Of all accounts that ever had the name, as far as their backups reach."""
-    found = [Restorable(item) for item in calls.restorable_accounts()]
-    return [item for item in found if item.account == account]
+def find_restorable(account: str, instance_id: str, location: str, calls: Calls) -> Restorable | None:
+    """The backups of this very account among those of all that ever had its name; `location` is its write region."""
+    found = (Restorable(item) for item in calls.restorable_accounts(location))
+    return next((item for item in found if item.account == account and item.instance_id == instance_id), None)

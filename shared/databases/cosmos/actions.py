@@ -6,14 +6,17 @@ at the scope of the subscription, the others on the plan's resource group. `meas
 
 from __future__ import annotations
 
-from shared.databases.cosmos.calls import ACCOUNTS, CONTAINERS, RESTORABLE
+from shared.databases.cosmos.calls import ACCOUNTS, CONTAINERS, PROVIDER, RESTORABLE
 
 SUBSCRIPTION_ACTIONS = (
+    f"{PROVIDER}/locations/operationResults/read",
+    f"{PROVIDER}/locations/operationsStatus/read",
     f"{RESTORABLE}/*/read",
     f"{RESTORABLE}/read",
     f"{RESTORABLE}/restore/action",
 )
-"""Of the last, only `restore` has need; the built-in role is CosmosRestoreOperator."""
+"""Of the last, only `restore` has need; the built-in role is CosmosRestoreOperator. The first two are how the answer of
+retrieveContinuousBackupInformation is waited for."""
 
 CHECK_ACTIONS = (
     f"{ACCOUNTS}/read",
@@ -28,7 +31,7 @@ CHECK_ACTIONS = (
     f"{ACCOUNTS}/sqlRoleDefinitions/read",
     f"{CONTAINERS}/retrieveContinuousBackupInformation/action",
 )
-"""`check`, `protect`, `forecast` and `verify`, with the two reading ones of `SUBSCRIPTION_ACTIONS`."""
+"""`check`, `protect`, `forecast` and `verify`, with the reading ones of `SUBSCRIPTION_ACTIONS`."""
 
 RESTORE_ACTIONS = (
     *CHECK_ACTIONS,

@@ -86,9 +86,10 @@ class Calls:
 
     # -- restorable accounts: of the whole subscription, also those that are deleted
 
-    def restorable_accounts(self) -> list[Document]:
-        with in_our_words(f"{RESTORABLE}/read", "the subscription"):
-            return _documents(self._client.restorable_database_accounts.list())
+    def restorable_accounts(self, location: str) -> list[Document]:
+        """Of a region: listing those of all regions at once would need a right that CosmosRestoreOperator does not give."""
+        with in_our_words(f"{RESTORABLE}/read", location):
+            return _documents(self._client.restorable_database_accounts.list_by_location(location))
 
     def restorable_contents(self, location: str, instance_id: str, region: str, at: datetime) -> dict[str, tuple[str, ...]]:
         """What there was at `at`: containers by database. `location` is the restorable account's own."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from shared.databases.cosmos.account import CONTINUOUS, STUCK, Account, find_account, find_restorables
+from shared.databases.cosmos.account import CONTINUOUS, STUCK, Account, find_account, find_restorable
 from shared.databases.cosmos.calls import Calls
 from shared.databases.cosmos.manifest import read
 from shared.databases.cosmos.source import latest_of
@@ -174,7 +174,7 @@ def _restorable(
     database: CosmosAccount, account: Account, settings: CosmosSettings, now: datetime, calls: Calls
 ) -> Iterator[CheckResult]:
     subject = database.key
-    found = next((one for one in find_restorables(account.name, calls) if one.instance_id == account.instance_id), None)
+    found = find_restorable(account.name, account.instance_id, account.write_region, calls)
     if found is None:
         yield failed(
             "cosmos-restorable",

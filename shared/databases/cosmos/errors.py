@@ -60,7 +60,8 @@ def in_our_words(action: str, subject: str) -> Iterator[None]:
 
 
 def _answered(error: HttpResponseError, action: str, subject: str) -> BackupError:
-    status, code, text = int(error.status_code or 0), _code(error), str(error.message)
+    status, code = int(error.status_code or 0), _code(error)
+    text = str(getattr(error.error, "message", "") or error.message)
     said, where = _cut(f"{code}: {text}"), f"{action} on {subject}"
     if status == 401:
         return Forbidden(
@@ -76,6 +77,8 @@ def _answered(error: HttpResponseError, action: str, subject: str) -> BackupErro
         return NotReady(
             f"{where}: it does not exist ({said}).", hint="Check name, resource group and subscription in the plan."
         )
+    if "quota" in code.lower():
+        return NotReady(f"{where}: a quota is reached ({said}).", hint="Have it raised in the portal under Quotas, then go on.")
     if status in CONFLICT_STATUSES:
         return Conflict(f"{where}: its state does not allow it now ({said}).", hint="Another operation on it is under way.")
     if status == 429:
@@ -86,8 +89,6 @@ def _answered(error: HttpResponseError, action: str, subject: str) -> BackupErro
         )
     if status >= 500:
         return Unreachable(f"{where}: the service failed ({said}).", hint="It is repeated; see Azure status.")
-    if "quota" in code.lower() or "quota" in text.lower():
-        return NotReady(f"{where}: a quota is reached ({said}).", hint="Have it raised in the portal under Quotas, then go on.")
     return NotReady(f"{where} was refused as asked for ({said}).", hint="A value does not fit; see the service's own sentence.")
 
 

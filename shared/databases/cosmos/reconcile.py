@@ -25,6 +25,8 @@ from shared.model.restore import ItemRestore
 
 SETTLES_WITHIN = timedelta(hours=6)
 """A difference that stays the same for longer than this will not go away: adding a region copies all data into it."""
+SHOWS_WITHIN = timedelta(minutes=1)
+"""What was asked for is not asked for again so soon."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def _reconciled(
             f"{account.name}: its settings do not become what they shall be. {listed(sentences, ' ')}",
             hint="Look at the account's activity log, put it right by hand, then go on.",
         )
+    if item.differences == sentences and item.since is not None and now - item.since < SHOWS_WITHIN:
+        return Reconciled(sentences, f"waiting until it shows: {listed(sentences, ' ')}")
     try:
         return Reconciled(sentences, change())
     except Conflict:

@@ -9,13 +9,15 @@ An undo has nothing to make: the account that the properties were led away from 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from shared.databases.cosmos.account import Account, find_account
-from shared.databases.cosmos.errors import status_of
+from shared.databases.cosmos.errors import CONFLICT_STATUSES, status_of
 from shared.databases.cosmos.manifest import read, read_account
 from shared.databases.cosmos.names import RUN, base_name, side_name
 from shared.databases.cosmos.patches import restore_document
 from shared.databases.cosmos.progress import UNTOUCHED, Work, record_of, refuse_stuck, settings_of
-from shared.databases.cosmos.reconcile import SETTLES_WITHIN, reconcile
+from shared.databases.cosmos.reconcile import reconcile
 from shared.databases.cosmos.source import PITR, Source, find_source
 from shared.model.cosmos_settings import CosmosSettings
 from shared.model.errors import BackupError, Conflict, NotReady
@@ -24,7 +26,8 @@ from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, ItemRestore, RestoreStage, Target
 from shared.model.times import iso
 
-_BUSY = frozenset({409, 412, 423})
+NAME_FREE_WITHIN = timedelta(minutes=30)
+"""The name of an account that was deleted becomes free minutes later."""
 
 
 def advance_restore(work: Work, previous: DatabaseRestore | None) -> DatabaseRestore:
@@ -101,10 +104,13 @@ def _ask(work: Work, source: Source, item: ItemRestore, previous: DatabaseRestor
     try:
         work.calls.begin_put(work.side, document)
     except BackupError as error:
-        if status_of(error) not in _BUSY:
+        if status_of(error) not in CONFLICT_STATUSES:
             raise
-        if item.phase == "asking" and item.since and work.now - item.since > SETTLES_WITHIN:
-            raise NotReady(f"{error.message} {UNTOUCHED}", hint=error.hint) from error
+        if item.phase == "asking" and item.since and work.now - item.since > NAME_FREE_WITHIN:
+            raise NotReady(
+                f"{error.message} {UNTOUCHED}",
+                hint="Names of accounts are global to Azure: somebody else's may have it. Ask for the restore again, for another.",
+            ) from error
         message = f"{work.name}: not begun yet: {error.message}"
         return work.progress(RestoreStage.PREPARING, item.entered("asking", work.now), previous, message)
     message = f"{work.name}: being restored to {work.side} as of {iso(work.order.at)}."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.databases.cosmos.account import TIER_DAYS, Account, Restorable, find_account, find_restorables
+from shared.databases.cosmos.account import TIER_DAYS, Account, Restorable, find_account, find_restorable
 from shared.databases.cosmos.calls import Calls
 from shared.databases.cosmos.manifest import at_once, read
 from shared.databases.cosmos.progress import Work, settings_of
@@ -94,7 +94,9 @@ def find_source(work: Work) -> Source:
     owner_id = noted.instance_id if noted else live.instance_id if live else ""
     if work.order.at is None or not owner_id:
         return Source(live=live, noted=noted, problem=_missing(work))
-    restorable = next((one for one in find_restorables(work.name, work.calls) if one.instance_id == owner_id), None)
+    owner = noted or live
+    place = owner.write_region if owner else ""
+    restorable = find_restorable(work.name, owner_id, place, work.calls)
     is_alive = live is not None and live.instance_id == owner_id
     if restorable is None:
         return Source(live=live, noted=noted, problem=_no_backups(work, owner_id))
