@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.endpoint_change import EndpointChange
-from shared.model.errors import Forbidden, InvalidRequest, NotReady
+from shared.model.errors import Forbidden, InvalidRequest, Misconfigured, NotReady
 from shared.model.plan import Cluster, Release
 from shared.model.restore import EndpointMove
 from shared.model.secret_text import SecretText
@@ -31,6 +31,7 @@ from shared.scalar.workload import find_deployment
 NAME = "restore-endpoints"
 """The name of the check."""
 MOST_RELEASES_AT_ONCE = 16
+_CONTACT_POINTS = "contact_points"
 
 
 class EndpointCluster(ClusterReader, ClusterWriter, Protocol):
@@ -43,7 +44,8 @@ class _Held(NamedTuple):
     """What a release's properties say about the endpoints. `properties` are all but the credentials, resolved; `wanted` are
     those that name an old endpoint, with the value to give them; `led` those that name a new one, with the value before.
 
-    `unknown` are endpoints that cannot be seen.
+    `unknown` are endpoints that cannot be seen. `credentials` are the passwords that change with an endpoint, by name of the
+    property, with whom to ask for them.
     """
 
     source: str
@@ -51,14 +53,23 @@ class _Held(NamedTuple):
     wanted: Mapping[str, str]
     led: Mapping[str, str]
     unknown: tuple[str, ...]
+    credentials: Mapping[str, str]
 
 
 class EndpointsInClusters:
-    """`open_cluster` gives the hands on a cluster; it may be called from several threads."""
+    """`open_cluster` gives the hands on a cluster; it may be called from several threads. `read_credential` answers with the
+    password of an `EndpointMove.credential_source`; where no move has one it is not needed."""
 
-    def __init__(self, open_cluster: Callable[[Cluster], EndpointCluster], clock: Clock) -> None:
+    def __init__(
+        self,
+        open_cluster: Callable[[Cluster], EndpointCluster],
+        clock: Clock,
+        *,
+        read_credential: Callable[[str], SecretText] | None = None,
+    ) -> None:
         self._open_cluster = open_cluster
         self._clock = clock
+        self._read_credential = read_credential
 
     def find(self, releases: Sequence[Release], moves: Sequence[EndpointMove]) -> tuple[CheckResult, ...]:
         """Can every place that names an old endpoint be rewritten. One result per release; only reads. When no release names
@@ -75,8 +86,8 @@ class EndpointsInClusters:
         )
 
     def lead(self, release: Release, moves: Sequence[EndpointMove]) -> tuple[tuple[EndpointChange, ...], str]:
-        """Rewrites the endpoints wherever the release keeps them. A repeated call changes nothing more and answers the same, so
-        an answer that was lost is not lost for good. The release must be stopped.
+        """Rewrites the endpoints wherever the release keeps them, and passwords that change with them. A repeated call changes
+        nothing more and answers the same, so an answer that was lost is not lost for good. The release must be stopped.
 
         Answers with the changes (`run` is the caller's to fill in), and with the change of the Helm values; empty when the
         release names none of the endpoints.
@@ -92,13 +103,24 @@ class EndpointsInClusters:
         held = _held(cluster, release, moves)
         if held.unknown:
             raise NotReady(f"{release.key}: {_cannot_be_seen(held)}", hint=_UNSEEN_HINT)
-        plan = find_sources(cluster, release, _secret(held.wanted))
+        plan = find_sources(cluster, release, _secret(held.wanted) | self._new_passwords(release, held))
         if plan.objects:
             apply_rewrite(cluster, plan)
             held = _held(cluster, release, moves)
         # From what is there now, not from what this call has done: an earlier one may have died after its patch.
-        back = find_sources(cluster, release, _secret(held.led))
+        back = find_sources(cluster, release, _secret(held.led) | dict.fromkeys(held.credentials, _ANOTHER_PASSWORD))
         return self._changes(release, held), values_change(_turned_around(back))
+
+    def _new_passwords(self, release: Release, held: _Held) -> dict[str, SecretText]:
+        """Asked for at this moment and kept nowhere. Also where the endpoint is led already: between an endpoint in a ConfigMap
+        and a password in a Secret an earlier call may have died."""
+        if held.credentials and self._read_credential is None:
+            raise Misconfigured(
+                f"{release.key}: {', '.join(sorted(held.credentials))} changes with the endpoint, and it cannot be asked for.",
+                hint="The function that leads releases has to be deployed with the right to read keys of the databases.",
+            )
+        read = self._read_credential
+        return {name: read(source) for name, source in held.credentials.items()} if read else {}
 
     def _changes(self, release: Release, held: _Held) -> tuple[EndpointChange, ...]:
         before = storage_of({**held.properties, **held.led}, release.key, held.source).storages
@@ -127,11 +149,14 @@ class EndpointsInClusters:
                 return failed(NAME, release.key, _cannot_be_seen(held), _UNSEEN_HINT)
             if not held.wanted:
                 return passed(NAME, release.key, _already_led(held)) if held.led else None
-            return _judged(cluster, find_sources(cluster, release, _secret(held.wanted)))
+            wanted = _secret(held.wanted) | dict.fromkeys(held.credentials, _ANOTHER_PASSWORD)
+            return _judged(cluster, find_sources(cluster, release, wanted))
         except (NotReady, Forbidden, InvalidRequest) as error:
             return failed(NAME, release.key, error.message, error.hint)
 
 
+_ANOTHER_PASSWORD = SecretText("another-password")
+"""Stands for one that is not known: which places would be written is found without it."""
 _PARTICIPANT = "it is a participant, and where it keeps the endpoints of its databases is not known."
 _PARTICIPANT_HINT = (
     "Choose cut_over: identifier for the database, which leaves the endpoints as they are, or restore side by side and lead "
@@ -150,8 +175,21 @@ def _held(cluster: ClusterReader, release: Release, moves: Sequence[EndpointMove
         properties=properties,
         wanted=_moved(release, properties, moves),
         led=_moved(release, properties, turned_back(moves)),
-        unknown=tuple(name for name, value in properties.items() if name.endswith("contact_points") and "unresolved(" in value),
+        unknown=tuple(name for name, value in properties.items() if name.endswith(_CONTACT_POINTS) and "unresolved(" in value),
+        credentials=_credentials(release, properties, moves),
     )
+
+
+def _credentials(release: Release, properties: Mapping[str, str], moves: Sequence[EndpointMove]) -> dict[str, str]:
+    """By the name of a password's property, whom to ask for it: of each endpoint that a move leads, or has led."""
+    found = {}
+    for move in moves:
+        if move.credential_source:
+            led = {**_moved(release, properties, [move]), **_moved(release, properties, turned_back([move]))}
+            for name in led:
+                if name.endswith(_CONTACT_POINTS):
+                    found[name.removesuffix(_CONTACT_POINTS) + "password"] = move.credential_source
+    return found
 
 
 def _moved(release: Release, properties: Mapping[str, str], moves: Sequence[EndpointMove]) -> dict[str, str]:

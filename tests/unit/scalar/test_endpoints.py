@@ -10,9 +10,10 @@ import pytest
 from infra.sandbox.cluster.api.patches import json_patch, merge_patch
 from shared.model.checks import CheckStatus
 from shared.model.endpoint_change import check_drift
-from shared.model.errors import Conflict, Forbidden, NotReady
+from shared.model.errors import Conflict, Forbidden, Misconfigured, NotReady
 from shared.model.records import replace
 from shared.model.restore import EndpointMove
+from shared.model.secret_text import SecretText
 from shared.scalar.endpoint_rewrite import JSON_PATCH
 from shared.scalar.endpoints import EndpointsInClusters
 from shared.scalar.releases import ReleasesInClusters
@@ -266,3 +267,79 @@ def test_killed_between_two_patches_a_later_call_finishes_and_answers_for_both(d
     answer = Hands(cluster).lead()
     assert answer == undisturbed
     assert sorted(cluster.patched) == ["orders-scalardb-cluster-node", "orders-scalardb-cluster-properties"]
+
+
+COSMOS_OLD, COSMOS_NEW = "bank.documents.azure.com", "bank-r1.documents.azure.com"
+COSMOS_MOVES = (EndpointMove(old=COSMOS_OLD, new=COSMOS_NEW, old_port=443, new_port=443, credential_source="id of bank-r1"),)
+COSMOS_BACK = (EndpointMove(old=COSMOS_NEW, new=COSMOS_OLD, old_port=443, new_port=443, credential_source="id of bank"),)
+COSMOS_PROPERTIES = (
+    f"scalar.db.storage=cosmos\nscalar.db.contact_points=https://{COSMOS_OLD}:443/\nscalar.db.password=${{env:KEY}}\n"
+)
+KEYS = {"id of bank": "old-key==", "id of bank-r1": "new-key=="}
+
+
+def with_key_in_a_secret(**more):
+    cluster = Stopped(properties=COSMOS_PROPERTIES, container=variable("KEY", **from_secret("account", "key")), **more)
+    cluster.add_secret("account", key="old-key==")
+    return cluster
+
+
+def led_with_keys(cluster, read=lambda source: SecretText(KEYS[source])):
+    hands = Hands(cluster)
+    hands.endpoints = EndpointsInClusters(cluster, FixedClock(), read_credential=read)
+    return hands
+
+
+def key_of(cluster):
+    return base64.b64decode(cluster.objects["secrets"]["account"]["data"]["key"]).decode()
+
+
+def test_where_the_key_changes_with_the_endpoint_both_are_led_and_the_key_is_shown_nowhere():
+    hands = led_with_keys(with_key_in_a_secret())
+    (found,) = hands.find(moves=COSMOS_MOVES)
+    assert "Secret account is rewritten for scalar.db.password" in found.detail
+    assert hands.cluster.patched == []
+    answer = hands.lead(COSMOS_MOVES)
+    assert COSMOS_NEW in hands.cluster.text()
+    assert key_of(hands.cluster) == "new-key=="
+    ((change,), values) = answer
+    assert (change.old, change.new) == (f"https://{COSMOS_OLD}:443/", f"https://{COSMOS_NEW}:443/")
+    assert "Secret account, key key (scalar.db.password) was changed in the cluster" in values
+    assert not any(key in repr(answer) for key in KEYS.values())
+    assert hands.lead(COSMOS_MOVES) == answer
+    assert len(hands.cluster.patched) == 2
+
+
+def test_a_way_back_brings_the_old_key_back_too():
+    hands = led_with_keys(with_key_in_a_secret())
+    hands.lead(COSMOS_MOVES)
+    hands.lead(COSMOS_BACK)
+    assert (hands.cluster.text(), key_of(hands.cluster)) == (COSMOS_PROPERTIES, "old-key==")
+
+
+def test_a_process_that_dies_between_endpoint_and_key_is_made_good_by_the_next_call():
+    cluster = with_key_in_a_secret()
+    cluster.dies_after = 1
+    hands = led_with_keys(cluster)
+    with pytest.raises(SystemExit):
+        hands.lead(COSMOS_MOVES)
+    cluster.dies_after = None
+    hands.lead(COSMOS_MOVES)
+    assert COSMOS_NEW in cluster.text()
+    assert key_of(cluster) == "new-key=="
+
+
+def test_without_a_way_to_ask_for_the_key_nothing_is_led():
+    hands = led_with_keys(with_key_in_a_secret(), read=None)
+    with pytest.raises(Misconfigured, match=r"scalar\.db\.password changes with the endpoint"):
+        hands.lead(COSMOS_MOVES)
+    assert hands.cluster.patched == []
+
+
+def test_a_key_in_the_properties_themselves_is_led_and_the_values_change_hides_it():
+    properties = COSMOS_PROPERTIES.replace("${env:KEY}", "old-key==")
+    hands = led_with_keys(Stopped(properties=properties))
+    (_, values) = hands.lead(COSMOS_MOVES)
+    assert "new-key==" in hands.cluster.text().replace("\\=", "=")
+    assert "key==" not in values
+    assert "scalar.db.password=<secret>" in values
