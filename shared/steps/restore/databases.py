@@ -105,7 +105,8 @@ def _open(restoring: Restoring, request: Request, half: str, rooms: Rooms) -> tu
 async def _advance(
     restoring: Restoring, progress: DatabaseProgress, call: Callable[[], DatabaseRestore], rooms: Rooms
 ) -> Answer:
-    """One call, and what it reached is stored. That live data was touched is never forgotten again."""
+    """One call, and what it reached is stored. That live data was touched is never forgotten again; and a database that is cut
+    over by its endpoint, untouched itself, counts as such: from now on the properties lead away from the old data."""
     try:
         reached = await asyncio.to_thread(call)
     except Temporary:
@@ -115,9 +116,10 @@ async def _advance(
         restoring.save_progress(replace(progress, problem=problem))
         raise
     before = progress.restored
+    is_cut_over = progress.half == CUT_OVER and reached.done
     reached = replace(
         reached,
-        changed_live=reached.changed_live or bool(before and before.changed_live),
+        changed_live=reached.changed_live or is_cut_over or bool(before and before.changed_live),
         began_at=reached.began_at or (before.began_at if before else None) or progress.half_began_at,
     )
     progress = replace(progress, restored=reached, problem=None)
