@@ -1,4 +1,4 @@
-"""`make demo`: a scheduled backup of a busy bank from beginning to end, and the proof of what it is worth.
+"""`make demo`: a scheduled backup of a busy bank, the proof of what it is worth, a disaster, its restore and the undo.
 
 Everything shown is the product itself: the command line, the deployed state machines, the real handlers. Set
 SCALAR_BACKUP_DEMO=short for a shorter run-up.
@@ -26,6 +26,7 @@ from rich.table import Table
 from infra.sandbox.bank.audit import Audit
 from infra.sandbox.cluster.process import REAL
 from infra.sandbox.control_plane_option import add_control_plane
+from infra.sandbox.demo_restore import Recovery, lose_restore_undo
 from infra.sandbox.proof import audit_kept_copies, audit_second
 from infra.sandbox.world import NAMESPACE, PLAN_NAME, ROOT, TIMEZONE, World
 from shared.cli.engine import Execution
@@ -66,7 +67,11 @@ def main() -> int:
         time.sleep(AFTER_SECONDS)
         proof = _prove(console, world, view.point)
         picture_path = _timeline(world, view.point)
-        good = _summarise(console, world, view.point, proof, picture_path, time.monotonic() - began)
+        recovery = lose_restore_undo(console, world, view.point)
+        if recovery is None:
+            console.print("[bold red]The restore or its undo did not succeed; the lines above say why.")
+            return 1
+        good = _summarise(console, world, view.point, proof, recovery, picture_path, time.monotonic() - began)
     return 0 if good else 1
 
 
@@ -154,7 +159,15 @@ def _timeline(world: World, point: RestorePoint) -> Path:
     return path
 
 
-def _summarise(console: Console, world: World, point: RestorePoint, proof: Proof, picture_path: Path, seconds: float) -> bool:
+def _summarise(
+    console: Console,
+    world: World,
+    point: RestorePoint,
+    proof: Proof,
+    recovery: Recovery,
+    picture_path: Path,
+    seconds: float,
+) -> bool:
     window = _window(point)
     evidence = load_evidence(world.rooms.catalog, point.id, window.attempt)
     held = (window.resume_began_at - window.confirmed_at).total_seconds()
@@ -180,14 +193,19 @@ def _summarise(console: Console, world: World, point: RestorePoint, proof: Proof
     rows.add_row("kept copies", f"{tables} tables, Coordinator and metadata included")
     rows.add_row("at the point", _verdict(proof.at_point))
     rows.add_row("at a busy second", _verdict(proof.at_busy))
+    rows.add_row("after the disaster", _verdict(recovery.damaged))
+    rows.add_row("restored", f"{_verdict(recovery.after_restore)}, {'row by row' if recovery.restored else '[red]rows differ'}")
+    rows.add_row("undone", "[green]row by row[/] what was there before" if recovery.undone else "[red]rows differ")
     rows.add_row("timeline", str(picture_path))
     rows.add_row("took", f"{seconds:.0f} s")
     console.print(Panel(rows, title="Summary", title_align="left"))
     console.print("Next: README.md, then `scalar-backup points explain` in the sandbox: `.venv/bin/python -m infra.sandbox`.")
-    good = proof.at_point.is_consistent and not proof.at_busy.is_consistent
-    if not good:
+    proven = proof.at_point.is_consistent and not proof.at_busy.is_consistent
+    if not proven:
         console.print("[bold red]The proof failed: the point must be consistent and the busy second must not.")
-    return good
+    if not recovery.is_good:
+        console.print("[bold red]The restore must bring back the point, and the undo what was there before.")
+    return proven and recovery.is_good
 
 
 def _verdict(found: Audit) -> str:

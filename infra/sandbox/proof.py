@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +19,20 @@ _POLL_SECONDS = 0.1
 
 def audit_kept_copies(dynamodb: Any, point: RestorePoint, opening: Opening, label: str) -> Audit:
     """Restores the kept copy of each table of the point as `<label>.<table>` and audits those."""
+    with kept_copies(dynamodb, point, label) as prefix:
+        return audit(scan_with(dynamodb), opening, _names(prefix))
+
+
+@contextmanager
+def kept_copies(dynamodb: Any, point: RestorePoint, label: str) -> Iterator[str]:
+    """The kept copy of each table of the point beside the live one, until the context ends; what their names begin with."""
     backups = {item.name: item.backup_arn for reached in point.databases.values() for item in reached.items}
 
     def restore(table: str, target: str) -> None:
         dynamodb.restore_table_from_backup(TargetTableName=target, BackupArn=backups[table])
 
-    return _audit_copies(dynamodb, restore, opening, label)
+    with _copies(dynamodb, restore, label) as prefix:
+        yield prefix
 
 
 def audit_second(dynamodb: Any, at: datetime, opening: Opening, label: str) -> Audit:
@@ -32,18 +41,23 @@ def audit_second(dynamodb: Any, at: datetime, opening: Opening, label: str) -> A
     def restore(table: str, target: str) -> None:
         dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=target, RestoreDateTime=at)
 
-    return _audit_copies(dynamodb, restore, opening, label)
+    with _copies(dynamodb, restore, label) as prefix:
+        return audit(scan_with(dynamodb), opening, _names(prefix))
 
 
-def _audit_copies(dynamodb: Any, restore: Callable[[str, str], None], opening: Opening, label: str) -> Audit:
-    copies = {table: f"{label}.{table}" for table in ALL_TABLES}
+@contextmanager
+def _copies(dynamodb: Any, restore: Callable[[str, str], None], label: str) -> Iterator[str]:
+    copies = _names(prefix := f"{label}.")
     for table, copy in copies.items():
         restore(table, copy)
     _await_active(dynamodb, copies)
-    found = audit(scan_with(dynamodb), opening, copies)
+    yield prefix
     for copy in copies.values():
         dynamodb.delete_table(TableName=copy)
-    return found
+
+
+def _names(prefix: str) -> dict[str, str]:
+    return {table: prefix + table for table in ALL_TABLES}
 
 
 def _await_active(dynamodb: Any, copies: Mapping[str, str]) -> None:
