@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from shared.model.checks import CheckResult, failed, warned
 from shared.model.errors import BackupError
-from shared.model.plan import CutOver, Database, Plan, RelationalDatabase, Release
+from shared.model.plan import Database, Plan, Release
 from shared.model.protection import DatabaseProtection
-from shared.model.rds_endpoint import database_keys, jdbc_host
 from shared.model.records import replace, to_record
-from shared.model.restore import DatabaseForecast, EndpointMove, RestoreOrder, RestorePlan, RestoreRequest, Target
+from shared.model.restore import DatabaseForecast, RestoreOrder, RestorePlan, RestoreRequest, Target
 from shared.model.restore_point import PointPhase, RestorePoint
 from shared.model.stop_start import StopProgress
 from shared.model.storage import ReleaseStorage
 from shared.model.times import iso
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
+from shared.steps.restore.endpoint_checks import check_endpoints
 from shared.steps.restore.points import Source
 from shared.steps.restore.record import RestoreScope, load_progress, load_scope
 
@@ -99,7 +99,7 @@ async def make_plan(
     checks += _check_same_databases(plan, stored.plan, asked) if not source.undo_of else []
     replicas: Mapping[str, int] = {}
     if asked.target is Target.IN_PLACE:
-        replicas, found = await _look_at_releases(plan, storages, stopped or {}, rooms)
+        replicas, found = await _look_at_releases(draft, stopped or {}, rooms)
         checks += found
     return replace(draft, restore=_identified(draft.restore, forecasts, checks, replicas))
 
@@ -235,54 +235,14 @@ async def _storages(releases: Sequence[Release], rooms: Rooms) -> tuple[tuple[Re
 
 
 async def _look_at_releases(
-    plan: Plan, storages: Sequence[ReleaseStorage], stopped: Mapping[str, StopProgress], rooms: Rooms
+    scope: RestoreScope, stopped: Mapping[str, StopProgress], rooms: Rooms
 ) -> tuple[Mapping[str, int], list[CheckResult]]:
+    plan = scope.plan
     try:
         rivals = await asyncio.to_thread(rooms.applications.rivals, plan.releases)
         running = await asyncio.to_thread(rooms.applications.replicas, plan.releases)
-        endpoints = await asyncio.to_thread(_check_endpoints, plan, storages, rooms)
+        endpoints = await asyncio.to_thread(check_endpoints, scope, rooms)
     except BackupError as error:
         return {}, [failed("releases-reachable", plan.name, error.message, error.hint)]
     known = {key: number or (stopped[key].replicas_before if key in stopped else 0) for key, number in running.items()}
     return known, [*rivals, *endpoints]
-
-
-def _check_endpoints(plan: Plan, storages: Sequence[ReleaseStorage], rooms: Rooms) -> list[CheckResult]:
-    """Can the properties be led elsewhere, where the plan wants that. Where to is known only when it exists."""
-    keys = {item.key for item in plan.databases if _changes_endpoint(item)}
-    if not keys:
-        return []
-    hosts = {key: host for key, host in _hosts(storages) if key in keys}
-    moves = [EndpointMove(old=host, new=f"restored-{host}") for host in sorted(set(hosts.values()))]
-    results = list(rooms.endpoints.find([item for item in plan.releases if not item.is_participant], moves))
-    results += [_named_by_none(key) for key in sorted(keys - set(hosts))] if moves else []
-    return results + [_led_by_hand(item) for item in plan.releases if item.is_participant]
-
-
-def _hosts(storages: Sequence[ReleaseStorage]) -> Iterator[tuple[str, str]]:
-    """The host that a release names for a database, with every key that it can mean."""
-    for storage in (storage for release in storages for storage in release.storages):
-        if host := jdbc_host(storage.contact_point):
-            yield from ((key, host.host) for key in database_keys(storage.contact_point))
-
-
-def _named_by_none(key: str) -> CheckResult:
-    return failed(
-        "endpoint-led",
-        key,
-        "no release names its endpoint, so none can be led to the restored one.",
-        "Use cut_over: identifier, or name the endpoint of RDS in the release's properties.",
-    )
-
-
-def _changes_endpoint(database: Database) -> bool:
-    return isinstance(database, RelationalDatabase) and database.cut_over is CutOver.ENDPOINT
-
-
-def _led_by_hand(release: Release) -> CheckResult:
-    return warned(
-        "endpoint-led",
-        release.key,
-        "is a participant: where it keeps the endpoints of its databases is not known, so it is not led to the new one.",
-        "Give it the new endpoint by hand before it starts, or use cut_over: identifier.",
-    )
