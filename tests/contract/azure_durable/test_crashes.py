@@ -38,9 +38,16 @@ class MortalStore(Store):
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         self.count += self._counts(sql)
+        self._check()
+        return super().execute(sql, values)
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        self._check()
+        return super()._rows(sql, values)
+
+    def _check(self) -> None:
         if self._lifetime is not None and self.count >= self._lifetime:
             raise CutOff
-        return super().execute(sql, values)
 
 
 class OneAtATime(InProcess):
@@ -78,11 +85,11 @@ def statements(_sql: str) -> bool:
 
 @pytest.mark.parametrize(("orchestrator", "counts"), [("pause_and_resume", commits), ("chain", statements)])
 def test_an_engine_cut_off_anywhere_ends_as_one_that_never_was(
-    tmp_path: Path, journal: Callable[[], list[str]], orchestrator: str, counts: Callable[[str], bool], caplog: Any
+    tmp_path: Path, journal: Callable[[], list[str]], orchestrator: str, counts: Callable[[str], bool]
 ) -> None:
     *expected, total = run(tmp_path / "whole", VirtualClock(), orchestrator, None, counts)
     done = journal()
-    assert total > 30
+    assert total >= 25
     for lifetime in range(1, total + 1):
         (tmp_path / "journal").write_text("")
         file, clock = tmp_path / f"cut-{lifetime}", VirtualClock()
@@ -98,6 +105,8 @@ def test_an_engine_cut_off_anywhere_ends_as_one_that_never_was(
 def test_replays_of_one_history_ask_for_the_same(tmp_path: Path, journal: Callable[[], list[str]]) -> None:
     """Cut off after every episode: each replay is by an engine that knows nothing but the file."""
     *expected, _ = run(tmp_path / "whole", VirtualClock(), "pause_and_resume", None, commits)
+    copies = ["Hello a", "Hello b", "Hello c"]
+    assert expected[0][:6] == ["Hello pause", copies, 1, "gone", True, "Hello resume"]
     clock, file, episodes = VirtualClock(), tmp_path / "state", 0
     output = None
     while output is None:

@@ -32,7 +32,7 @@ def test_an_activity_beyond_the_function_timeout_fails_and_the_worker_is_started
     workers.timeout_seconds = 0.7
     engine = Engine(workers, VirtualClock())
     late = engine.hub.start("slow_one", {"key": "late", "seconds": 60})
-    assert "FunctionTimeoutException: Timeout value of 0.7 s exceeded by slow" in engine.run_until_done(late)["output"]
+    assert "FunctionTimeoutException: Timeout value of 0.7 s exceeded by function slow" in engine.run_until_done(late)["output"]
     assert engine.run_until_done(engine.hub.start("chain", 1))["runtimeStatus"] == "Completed"
     assert journal()[0] == "slow begins late"
     engine.close()
@@ -51,5 +51,5 @@ def test_virtual_time_waits_for_a_worker_that_is_killed(workers: Workers, journa
 
 def test_an_app_without_a_function_app_says_what_was_looked_for() -> None:
     environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    with pytest.raises(AppFailed, match="No module named 'tests.contract.azure_durable.function_app'"):
+    with pytest.raises(AppFailed, match=r"No module named 'tests\.contract\.azure_durable\.function_app'"):
         Workers("tests.contract.azure_durable", str(ROOT), environment)

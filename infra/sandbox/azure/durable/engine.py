@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import logging
 import threading
@@ -200,7 +201,7 @@ class Engine:
             except BaseException:
                 self._running.discard(row["seq"])
                 raise
-            future.add_done_callback(lambda done, row=row: self._activity_ended(row, done))
+            future.add_done_callback(functools.partial(self._activity_ended, row))
 
     def _activity_ended(self, row: Row, done: Future[Answer]) -> None:
         with self.changed:

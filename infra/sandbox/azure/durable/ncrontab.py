@@ -42,8 +42,8 @@ class Ncrontab:
                 f"'{expression}' is not an NCRONTAB expression: it has {len(parts)} fields instead of 6 (or 5)."
             )
         sets = [_values(part, *field, expression) for part, field in zip(parts, _FIELDS, strict=True)]
-        times = [tuple(sorted(values)) for values in sets[:3]]
-        return cls(*times, *(frozenset(values) for values in sets[3:]))
+        seconds, minutes, hours = (tuple(sorted(values)) for values in sets[:3])
+        return cls(seconds, minutes, hours, *(frozenset(values) for values in sets[3:]))
 
     def after(self, moment: dt.datetime) -> dt.datetime:
         """The first occurrence after the (aware) moment. InvalidSchedule if there is none, as on 30 February."""

@@ -201,7 +201,9 @@ class RunningHost:
         self._process.stdin.write(json.dumps(self._configuration).encode() + b"\n")
         self._process.stdin.flush()
         line = _first_line(self._process)
-        answer = json.loads(line) if line else {"failed": f"it did not answer within {START_SECONDS} s, or ended."}
+        answer: dict[str, Any] = (
+            json.loads(line) if line else {"failed": f"it did not answer within {START_SECONDS} s, or ended."}
+        )
         if "failed" in answer:
             self.kill()
             hint = f" See {self._log_file}." if self._log_file else " Give a log_file to see what the app wrote."

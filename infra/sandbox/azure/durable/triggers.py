@@ -26,10 +26,6 @@ _CONSTRAINTS = {None: "", "int": r":-?\d+", "alpha": r":[A-Za-z]+", "guid": r":[
 Invoke = Callable[[Function, Any], Awaitable[Answer]]
 
 
-class FunctionFailed(Exception):
-    """The function raised; the worker's log has the stack."""
-
-
 class Triggers:
     """`prefix` is host.json's extensions.http.routePrefix."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -57,8 +58,12 @@ class Worker:
         os.close(child_end)
         self._answers = os.fdopen(answers, "rb")
         self._hello: Future[dict[str, Any]] = Future()
-        threading.Thread(target=self._read_log, args=(log,), daemon=True).start()
-        threading.Thread(target=self._read_answers, daemon=True).start()
+        self._readers = [
+            threading.Thread(target=self._read_log, args=(log,), daemon=True),
+            threading.Thread(target=self._read_answers, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
         try:
             self.hello = self._hello.result(START_SECONDS)
         except TimeoutError:
@@ -84,9 +89,10 @@ class Worker:
         self._process.kill()
 
     def close(self) -> None:
-        """Waits until the process is gone."""
+        """Waits until the process is gone, and all that it wrote is read."""
         self._process.kill()
-        self._process.wait()
+        for reader in self._readers:
+            reader.join()
 
     def invoke(self, function: Function, payload: Any, client: str | None, timeout_seconds: float) -> Future[Answer]:
         number = next(self._ids)
@@ -141,6 +147,9 @@ class Worker:
                     running.future.set_result(Answer(**message))
         self._process.kill()  # the pipe is closed only by its end, which may still be under way
         self._process.wait()
+        assert self._process.stdin is not None
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         if not self._hello.done():
             self._hello.set_result({"failed": "The process ended before it had loaded the app; its log says why."})
         with self._lock:
