@@ -48,7 +48,7 @@ class EventGridSignals:
         self, endpoint: str, credential: TokenCredential, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._endpoint, self._now = endpoint, now
-        retries = RetryPolicy(retry_total=TRIES - 1, retry_backoff_factor=0.2)
+        retries = _Retries(retry_total=TRIES - 1, retry_backoff_factor=0.2)
         agent = UserAgentPolicy(base_user_agent="scalar-backup")
         self._client: Any = PipelineClient(endpoint, policies=[agent, retries, BearerTokenCredentialPolicy(credential, SCOPE)])
 
@@ -94,6 +94,13 @@ class EventGridSignals:
                 hint="Check the topic's address and the route to it: private endpoint, VNet integration, firewall, DNS.",
             ) from error
         return response
+
+
+class _Retries(RetryPolicy[Any, Any]):
+    """Without the answers that say when to come back: waiting is the engine's, which does it without a function running."""
+
+    def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+        return "Retry-After" not in response.http_response.headers and bool(super().is_retry(settings, response))
 
 
 def _refused(endpoint: str, response: HttpResponse) -> BackupError:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -32,6 +33,14 @@ NO_TABLE = frozenset({"TableNotFound", "TableBeingDeleted"})
 COLLISION_RETRY_SECONDS = 0.2
 
 
+class ComeBackLater(Exception):
+    """The service throttles and says for how long. Raised past the SDK's retries, which would sleep all that time here."""
+
+    def __init__(self, status: int, code: str, seconds: float) -> None:
+        super().__init__(f"{code or 'no code'}, HTTP {status}, come back in {seconds:g} s")
+        self.seconds = seconds
+
+
 class TableCall(NamedTuple):
     """`operation` as the REST reference calls it, such as Insert Entity; `table` is the table's name."""
 
@@ -47,6 +56,8 @@ def mapped(call: TableCall) -> Iterator[None]:
     """Turns what the SDK raises into an error of shared.model.errors, with the cause chained."""
     try:
         yield
+    except ComeBackLater as error:
+        raise _throttled(call, str(error), error.seconds) from error
     except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
         raise unanswered(call, str(error)) from error
     except HttpResponseError as error:
@@ -56,9 +67,20 @@ def mapped(call: TableCall) -> Iterator[None]:
 
 
 def code_of(error: HttpResponseError) -> str:
-    """The service's error code; the SDK keeps it on most of its errors, and not as text where it knows the code."""
-    code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code) or "")
+    """The service's error code, as text."""
+    return _said(error)[0]
+
+
+def _said(error: HttpResponseError) -> tuple[str, str]:
+    """Code and sentence of the service. The SDK has read them on most of its errors; not on those of an insert."""
+    if hasattr(error, "error_code"):
+        return str(getattr(error.error_code, "value", error.error_code) or ""), error.message
+    response: Any = error.response
+    try:
+        answered = msgspec.json.decode(response.text())["odata.error"]
+        return str(answered["code"]), str(answered["message"]["value"])
+    except (AttributeError, KeyError, TypeError, msgspec.DecodeError):
+        return "", error.message  # not from the service: a proxy's page, or no answer at all
 
 
 def of_answer(call: TableCall, error: HttpResponseError) -> BackupError:
@@ -68,15 +90,16 @@ def of_answer(call: TableCall, error: HttpResponseError) -> BackupError:
             hint="Give the function app a managed identity, and name it in AZURE_CLIENT_ID if there are several; on your own "
             "machine sign in with az login.",
         )
-    code, status = code_of(error), error.status_code or 0
-    said = f"{code or 'no code'}, HTTP {status}: {_cut(error.message)}"
+    (code, text), status = _said(error), error.status_code or 0
+    said = f"{code or 'no code'}, HTTP {status}: {_cut(text)}"
     if code in THROTTLING or status in (429, 503):
-        return Throttled(
-            f"Azure throttles {call} ({said}).",
-            hint="It succeeds later; if not, look at the storage account's metrics.",
-            retry_after_seconds=_retry_after(error),
-        )
+        return _throttled(call, said)
     return _refused(call, code, status, said)
+
+
+def _throttled(call: TableCall, said: str, seconds: float = 1.0) -> Throttled:
+    hint = "It succeeds later; if not, look at the storage account's metrics."
+    return Throttled(f"Azure throttles {call} ({said}).", hint=hint, retry_after_seconds=seconds)
 
 
 def _refused(call: TableCall, code: str, status: int, said: str) -> BackupError:
@@ -119,12 +142,6 @@ def collided(call: TableCall, what: str) -> Temporary:
         hint="It is repeated.",
         retry_after_seconds=COLLISION_RETRY_SECONDS,
     )
-
-
-def _retry_after(error: HttpResponseError) -> float:
-    headers = getattr(error.response, "headers", {})
-    seconds = headers.get("Retry-After") or ""
-    return float(seconds) if seconds.isdecimal() else 1.0
 
 
 def _cut(text: str) -> str:

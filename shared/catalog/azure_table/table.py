@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.pipeline import PipelineResponse
 from azure.data.tables import TableClient, TableEntity, TableTransactionError, UpdateMode
 
-from shared.catalog.azure_table.errors import NO_TABLE, TableCall, code_of, collided, mapped
+from shared.catalog.azure_table.errors import NO_TABLE, ComeBackLater, TableCall, code_of, collided, mapped
 from shared.catalog.azure_table.errors import ROLE as ROLE
 from shared.catalog.azure_table.keys import Key, end_of
 
@@ -68,8 +69,17 @@ def open_table(endpoint: str, table_name: str, credential: TokenCredential, **op
         retry_total=MOST_RETRIES,
         retry_backoff_factor=BACKOFF_FACTOR,
         timeout=LONGEST_CALL_SECONDS,
+        raw_response_hook=_do_not_wait,
         **options,
     )
+
+
+def _do_not_wait(response: PipelineResponse[Any, Any]) -> None:
+    """Raises ComeBackLater. Waiting is the engine's, which does it without a function running."""
+    answer = response.http_response
+    seconds = answer.headers.get("Retry-After") or ""
+    if answer.status_code in (429, 503) and seconds.isdecimal():
+        raise ComeBackLater(answer.status_code, answer.headers.get("x-ms-error-code", ""), float(seconds))
 
 
 class Table:

@@ -86,6 +86,22 @@ def test_every_kind_of_call_names_itself_and_the_role_when_it_is_not_allowed(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_kind_of_call_tells_a_closed_network_from_a_missing_role(
+    catalog: Catalog, faults: Faults, operation: str
+) -> None:
+    faults.refuse(operation, 403, "AuthorizationFailure")
+    with pytest.raises(Forbidden, match=r"AuthorizationFailure.*As asked.*network rules shut this caller out"):
+        OPERATIONS[operation][1](catalog)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_kind_of_call_knows_that_the_table_has_gone(catalog: Catalog, faults: Faults, operation: str) -> None:
+    faults.refuse(operation, 404, "TableNotFound")
+    with pytest.raises(Misconfigured, match="there is no such table"):
+        OPERATIONS[operation][1](catalog)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_kind_of_call_without_an_answer_is_unreachable(catalog: Catalog, faults: Faults, operation: str) -> None:
     faults.lose_the_answer(operation, times=ALWAYS)
     name, act = OPERATIONS[operation]
@@ -126,11 +142,12 @@ def test_a_service_that_is_busy_for_a_moment_is_not_noticed(catalog: Catalog, fa
     assert len(catalog.open_pauses()) == 1
 
 
-def test_a_throttled_call_says_when_to_come_back(catalog: Catalog, faults: Faults) -> None:
-    faults.refuse("get", 429, "TooManyRequests", times=ALWAYS, headers={"Retry-After": "0"})
-    with pytest.raises(Throttled) as caught:
-        catalog.document(RUN, "tables")
-    assert caught.value.retry_after_seconds == 0
+def test_a_throttled_call_says_when_to_come_back_and_does_not_wait_itself(catalog: Catalog, faults: Faults) -> None:
+    for operation, (name, act) in OPERATIONS.items():
+        faults.refuse(operation, 503, "ServerBusy", headers={"Retry-After": "600"})
+        with pytest.raises(Throttled, match=f"throttles {name}.*come back in 600 s") as caught:
+            act(catalog)
+        assert caught.value.retry_after_seconds == 600
 
 
 def test_a_table_that_does_not_exist_is_named(account: TableAccount) -> None:
