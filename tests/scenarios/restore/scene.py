@@ -1,5 +1,5 @@
-"""A bank of a scenario's own, and what happens to it: it is backed up, loses data, and a person pastes payloads into the console
-of the Restore function."""
+"""A bank of a scenario's own, and what happens to it: it is backed up, loses data, and a person pastes payloads into the
+console of the Restore function."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from infra.sandbox.world import NAMESPACE
 from shared.cli.engine import Execution
 from shared.model.plan_document import parse_plan
 from shared.model.run import Run, RunStatus
+from shared.steps.evidence import load_evidence
 from tests.scenarios.deployment import SHORT, Deployment, eventually
 
 CHART = CHARTS["scalardb-cluster"]
@@ -157,6 +158,11 @@ class Bank:
         return [full_name(CHART.name, release) + CHART.suffix for release in self.releases]
 
     @property
+    def config_maps(self) -> list[str]:
+        """With the properties of each release."""
+        return [full_name(CHART.name, release) + CHART.config_map_suffix for release in self.releases]
+
+    @property
     def pod_uids(self) -> set[str]:
         return {pod["metadata"]["uid"] for release in self.releases for pod in self.deployment.world.pods_of(release)}
 
@@ -174,16 +180,58 @@ class Bank:
         return succeeded(self.deployment.back_up(self.plan))
 
     def backed_up_at_work(self) -> tuple[Run, str]:
-        """With the fingerprint of the bank as it was in the pause: of two that were taken one after the other and are equal."""
+        """With the fingerprint of the bank as it was in the pause: taken when the pods were drained and confirmed so, and while
+        nobody had resumed them."""
         execution = self.deployment.start(self.plan)
-        for release in self.releases:
-            self.deployment.await_pause(release)
-        kept, before = self.fingerprint(), ""
-        while kept != before:
-            kept, before = self.fingerprint(), kept
+        self.deployment.run_when(execution, self._is_paused, f"the pause of {self.plan} is confirmed", 60)
+        kept = self.fingerprint()
         for release in self.releases:
             assert self.deployment.paused_pods(release), "the hold is too short to read all of it"
-        return succeeded(self.deployment.run_of(self.deployment.finish(execution))), kept
+        run = succeeded(self.deployment.run_of(self.deployment.finish(execution)))
+        assert len(run.attempts) == 1, "it was paused once more after that"
+        return run, kept
+
+    def _is_paused(self, run: Run) -> bool:
+        found = load_evidence(self.deployment.catalog, run.id, 1).pause
+        return found is not None and found.confirmed is not None
+
+
+@dataclass
+class Story:
+    """Fingerprints of one bank: at the restore point, after the loss, after the restore, after the undo. `audit` counts the
+    money after the restore; `restore` and `undo` are the records."""
+
+    bank: Bank
+    kept: str = ""
+    damaged: str = ""
+    restored: str = ""
+    undone: str = ""
+    audit: Audit | None = None
+    restore: Run | None = None
+    undo: Run | None = None
+
+    def lose_data(self) -> None:
+        self.bank.lose_data()
+        self.damaged = self.bank.fingerprint()
+
+
+def carry_out_all(stories: Mapping[str, Story]) -> None:
+    """Restore and undo of all banks, each at the same time. With two payloads for each."""
+    begun = {name: story.bank.confirm(story.bank.ask("restore")) for name, story in stories.items()}
+    for name, execution in begun.items():
+        story = stories[name]
+        story.restore = succeeded(story.bank.ended(execution))
+    for story in stories.values():
+        story.restored, story.audit = story.bank.fingerprint(), story.bank.audit()
+    begun = {
+        name: story.bank.confirm(story.bank.ask("undo", run=story.restore.id))
+        for name, story in stories.items()
+        if story.restore
+    }
+    for name, execution in begun.items():
+        story = stories[name]
+        story.undo = succeeded(story.bank.ended(execution))
+        story.undone = story.bank.fingerprint()
 
 
 def succeeded(run: Run) -> Run:

@@ -16,14 +16,12 @@ from infra.sandbox import bank_worlds
 from infra.sandbox.aws.process import RunningAws
 from infra.sandbox.bank.layouts import on_relational
 from infra.sandbox.bank.relational import Relational
-from shared.model.run import Run
 from tests.scenarios.deployment import Deployment
-from tests.scenarios.restore.scene import Bank, bank_of, succeeded
+from tests.scenarios.restore.scene import Bank, Story, bank_of, carry_out_all, succeeded
 
 pytestmark = pytest.mark.stand_in_only(reason="it is about RDS")
 
 SERVERLESS = {"ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 4.0}}
-LICENSED = {"LicenseModel": "license-included"}
 
 
 @dataclass(frozen=True)
@@ -57,42 +55,22 @@ KINDS = {
 }
 
 
-@dataclass
-class Told:
-    """Fingerprints of one bank: at the restore point, after the loss, after the restore, after the undo."""
-
-    bank: Bank
-    kept: str = ""
-    damaged: str = ""
-    restored: str = ""
-    undone: str = ""
-    was_consistent: bool = False
-
-
 @pytest.fixture(scope="module")
-def told(shared_deployment: Deployment) -> Iterator[dict[str, Told]]:
+def stories(shared_deployment: Deployment) -> Iterator[dict[str, Story]]:
     with shared_deployment.world.environment():
-        stories = {name: Told(_bank(shared_deployment, name, kind)) for name, kind in KINDS.items()}
-        for story in stories.values():
+        found = {name: Story(_bank(shared_deployment, name, kind)) for name, kind in KINDS.items()}
+        for story in found.values():
             story.bank.until_at_work()
-        for story in stories.values():
             story.bank.begin_set_workers(0)
-        for story in stories.values():
+        for story in found.values():
             story.bank.until_replaced()
             story.kept = story.bank.fingerprint()
-        backups = {name: shared_deployment.start(story.bank.plan) for name, story in stories.items()}
+        backups = {name: shared_deployment.start(story.bank.plan) for name, story in found.items()}
         for name, execution in backups.items():
             succeeded(shared_deployment.run_of(shared_deployment.finish(execution)))
-            stories[name].bank.lose_data()
-            stories[name].damaged = stories[name].bank.fingerprint()
-        runs = _all(stories, lambda bank, _: bank.ask("restore"), {})
-        for story in stories.values():
-            story.restored, found = story.bank.fingerprint(), story.bank.audit()
-            story.was_consistent = found.is_consistent
-        _all(stories, lambda bank, run: bank.ask("undo", run=run.id), runs)
-        for story in stories.values():
-            story.undone = story.bank.fingerprint()
-        yield stories
+            found[name].lose_data()
+        carry_out_all(found)
+        yield found
 
 
 def _bank(deployment: Deployment, name: str, kind: Kind) -> Bank:
@@ -101,18 +79,13 @@ def _bank(deployment: Deployment, name: str, kind: Kind) -> Bank:
     return bank_of(deployment, name, layout, {name: release}, [kind.entry(name, aws.region)])
 
 
-def _all(stories: dict[str, Told], ask: Callable[[Bank, Any], dict[str, Any]], runs: dict[str, Run]) -> dict[str, Run]:
-    """Carries out one request for each bank, all at the same time."""
-    begun = {name: story.bank.confirm(ask(story.bank, runs.get(name))) for name, story in stories.items()}
-    return {name: succeeded(stories[name].bank.ended(execution)) for name, execution in begun.items()}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bank_goes_back_to_its_restore_point_and_there_again(
-    deployment: Deployment, told: dict[str, Told], kind: str
+    deployment: Deployment, stories: dict[str, Story], kind: str
 ) -> None:
-    story = told[kind]
+    story = stories[kind]
     assert story.damaged != story.kept
     assert story.restored == story.kept, "exactly the state of the point, where the properties of the release lead"
-    assert story.was_consistent, "the money adds up"
+    assert story.audit is not None
+    assert story.audit.is_consistent, story.audit.explain()
     assert story.undone == story.damaged, "exactly what was there before the restore"
