@@ -310,6 +310,28 @@ def test_a_worker_killed_in_an_orchestrator_plays_the_episode_again(host: Runnin
     assert [kill["function"] for kill in host.killed()[-2:]] == ["chain", "chain"]
 
 
+def test_a_worker_killed_at_the_end_of_an_activity_has_done_its_work_and_does_it_again(
+    host: RunningHost, directory: Path
+) -> None:
+    host.kill_worker("slow", {"key": "unheard"}, at_end=True)
+    assert ended(host, host.start("slow_one", {"key": "unheard", "seconds": 0}))["output"] == "unheard"
+    lines = [line for line in journal(directory) if line.endswith(" unheard")]
+    assert lines == ["slow begins unheard", "slow ends unheard"] * 2
+
+
+def test_a_worker_killed_at_the_start_of_an_activity_has_done_nothing(host: RunningHost, directory: Path) -> None:
+    host.kill_worker("slow", {"key": "unborn"}, times=2)
+    assert ended(host, host.start("slow_one", {"key": "unborn", "seconds": 0}))["output"] == "unborn"
+    assert journal(directory).count("slow begins unborn") == 1
+    with pytest.raises(HostError, match="Unknown field when"):
+        host._sandbox("POST", "kill", {"when": "now"})
+
+
+def test_a_worker_killed_between_activities_is_started_again(host: RunningHost) -> None:
+    gone = host.kill_worker_now()
+    assert host.request("GET", "/api/environment?name=X").json["pid"] != gone
+
+
 def test_what_runs_can_be_seen(host: RunningHost) -> None:
     instance = host.start("slow_one", {"key": "seen", "seconds": 0.5})
     wait_until(lambda: any(each["function"] == "slow" for each in host.running()), "the activity")

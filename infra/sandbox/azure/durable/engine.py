@@ -72,9 +72,9 @@ class Engine:
         with self.changed:
             self._stopped = True
             self.changed.notify_all()
+        self._invoker.close()  # first: the thread may be waiting for an answer
         if self._thread:
             self._thread.join()
-        self._invoker.close()
         with self.changed:
             self.store.close()
 

@@ -11,17 +11,19 @@ from typing import Any
 
 @dataclass
 class Kill:
-    """`after_seconds` from the start of a matching invocation; `function` None matches every function."""
+    """`after_seconds` from the start of a matching invocation: 0, before it has done anything. Or `at_end`: when it has
+    done everything and its answer is lost. `function` None matches every function."""
 
     function: str | None
     payload_contains: Any
     after_seconds: float
     times: int
+    at_end: bool = False
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> Kill:
         """From the sandbox's API; ValueError says what is wrong."""
-        known = {"function", "payload_contains", "after_seconds", "times"}
+        known = {"function", "payload_contains", "after_seconds", "times", "at_end"}
         if unknown := set(given) - known:
             raise ValueError(f"Unknown field {', '.join(sorted(unknown))}. A kill has: {', '.join(sorted(known))}.")
         return cls(
@@ -29,6 +31,7 @@ class Kill:
             given.get("payload_contains"),
             float(given.get("after_seconds", 0)),
             int(given.get("times", 1)),
+            bool(given.get("at_end")),
         )
 
     def matches(self, function: str, payload: Any) -> bool:
@@ -38,7 +41,7 @@ class Kill:
 
 
 class Kills:
-    """Arms wishes and carries them out."""
+    """Armed wishes; each is used up by as many invocations as it says."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,14 +53,32 @@ class Kills:
         with self._lock:
             self._wishes.append(wish)
 
-    def begun(self, function: str, payload: Any, pid: int, still_runs: Callable[[], bool], kill: Callable[[], None]) -> None:
-        """An invocation has been handed to the worker."""
+    def at_start(self, function: str, payload: Any, pid: int) -> bool:
+        """Whether the worker is to be killed before it is given this invocation."""
+        return self._now(function, payload, pid, at_end=False)
+
+    def at_end(self, function: str, payload: Any, pid: int) -> bool:
+        """Whether the worker is to be killed before the answer to this invocation is heard."""
+        return self._now(function, payload, pid, at_end=True)
+
+    def in_between(
+        self, function: str, payload: Any, pid: int, still_runs: Callable[[], bool], kill: Callable[[], None]
+    ) -> None:
+        """The invocation has been handed to the worker: kill it later, if it still runs then."""
         with self._lock:
-            wishes = [wish for wish in self._wishes if wish.matches(function, payload)]
+            wishes = [wish for wish in self._wishes if wish.after_seconds > 0 and wish.matches(function, payload)]
         for wish in wishes:
             timer = threading.Timer(wish.after_seconds, self._carry_out, (wish, function, payload, pid, still_runs, kill))
             timer.daemon = True
             timer.start()
+
+    def _now(self, function: str, payload: Any, pid: int, *, at_end: bool) -> bool:
+        with self._lock:
+            for wish in self._wishes:
+                if wish.at_end == at_end and wish.after_seconds == 0 and wish.matches(function, payload):
+                    self._use(wish, function, payload, pid)
+                    return True
+        return False
 
     def _carry_out(
         self, wish: Kill, function: str, payload: Any, pid: int, still_runs: Callable[[], bool], kill: Callable[[], None]
@@ -65,11 +86,14 @@ class Kills:
         with self._lock:
             if wish not in self._wishes or not still_runs():
                 return  # the invocation ended first: the wish stays
-            wish.times -= 1
-            if wish.times <= 0:
-                self._wishes.remove(wish)
-            self.done.append({"function": function, "payload": _decoded(payload), "pid": pid})
+            self._use(wish, function, payload, pid)
         kill()
+
+    def _use(self, wish: Kill, function: str, payload: Any, pid: int) -> None:
+        wish.times -= 1
+        if wish.times <= 0:
+            self._wishes.remove(wish)
+        self.done.append({"function": function, "payload": _decoded(payload), "pid": pid})
 
 
 def _decoded(payload: Any) -> Any:

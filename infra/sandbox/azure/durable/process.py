@@ -153,15 +153,22 @@ class RunningHost:
         return dt.datetime.fromisoformat(self._sandbox("POST", "clock", {"advance_seconds": seconds})["now"])
 
     def kill_worker(
-        self, function: str | None = None, payload_contains: Any = None, after_seconds: float = 0, times: int = 1
+        self,
+        function: str | None = None,
+        payload_contains: Any = None,
+        *,
+        after_seconds: float = 0,
+        at_end: bool = False,
+        times: int = 1,
     ) -> None:
-        """SIGKILL the worker in the next matching invocations, `after_seconds` from their start, with all that runs in it.
+        """SIGKILL the worker in the next matching invocations, with all that runs in it.
 
-        `function` is the name it is called by; `payload_contains`: fields that the payload must have, at any depth. An
-        invocation that ends earlier does not count.
+        When: `after_seconds` from their start (0: before the function has done anything; an invocation that ends earlier
+        does not count), or `at_end`: when it has done everything, and its answer is lost. `function` is the name it is
+        called by; `payload_contains`: fields that the payload must have, at any depth.
         """
-        wish = {"function": function, "payload_contains": payload_contains, "after_seconds": after_seconds, "times": times}
-        self._sandbox("POST", "kill", wish)
+        wish = {"function": function, "payload_contains": payload_contains, "times": times}
+        self._sandbox("POST", "kill", {**wish, "after_seconds": after_seconds, "at_end": at_end})
 
     def kill_worker_now(self) -> int:
         """SIGKILL the worker; returns its pid. The host starts a new one for the next invocation."""

@@ -86,6 +86,7 @@ class Worker:
 
     def kill(self) -> None:
         """SIGKILL; what runs in it is lost."""
+        self._ended = True
         self._process.kill()
 
     def close(self) -> None:
@@ -100,7 +101,8 @@ class Worker:
         with self._lock:
             self._running[number] = Running(function, payload, future)
             ended = self._ended
-        if ended:
+        if ended or self._kills.at_start(function.called, payload, self.pid):
+            self.kill()
             self._lose(number)
             return future
         message = {"id": number, "function": function.name, "payload": payload, "client": client}
@@ -112,7 +114,7 @@ class Worker:
         except (BrokenPipeError, ValueError):
             self._lose(number)
             return future
-        self._kills.begun(function.called, payload, self.pid, lambda: not future.done(), self.kill)
+        self._kills.in_between(function.called, payload, self.pid, lambda: not future.done(), self.kill)
         timer = threading.Timer(timeout_seconds, self._time_out, (number, function, timeout_seconds))
         timer.daemon = True
         timer.start()
@@ -141,10 +143,7 @@ class Worker:
                 if not self._hello.done():
                     self._hello.set_result(message)
                     continue
-                with self._lock:
-                    running = self._running.pop(message.pop("id"), None)
-                if running is not None:
-                    running.future.set_result(Answer(**message))
+                self._answered(message.pop("id"), Answer(**message))
         self._process.kill()  # the pipe is closed only by its end, which may still be under way
         self._process.wait()
         assert self._process.stdin is not None
@@ -157,6 +156,18 @@ class Worker:
             lost = list(self._running)
         for number in lost:
             self._lose(number)
+
+    def _answered(self, number: int, answer: Answer) -> None:
+        with self._lock:
+            running = self._running.get(number)
+        if running is not None and self._kills.at_end(running.function.called, running.payload, self.pid):
+            self.kill()
+            self._lose(number)
+            return
+        with self._lock:
+            running = self._running.pop(number, None)
+        if running is not None:
+            running.future.set_result(answer)
 
     def _read_log(self, log: Callable[[str], None]) -> None:
         assert self._process.stdout is not None
