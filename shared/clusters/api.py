@@ -151,6 +151,45 @@ class KubernetesApi:
             )
         return self._document(what, answer)
 
+    def create(self, kind: str, namespace: str, document: KubernetesObject) -> KubernetesObject:
+        """Makes an object, whose name the caller has chosen, and returns it; one that is there already is returned as it is, so
+        a lost answer does no harm.
+
+        Raises:
+            NotReady: there is no such namespace.
+            InvalidRequest: the server refuses the content.
+        """
+        name = document["metadata"]["name"]
+        what = f"create {kind.removesuffix('s')} {namespace}/{name}"
+        request = Request("POST", collection_path(kind, namespace), what, {"fieldManager": FIELD_MANAGER}, document)
+        answer = self._connection.send(request)
+        if answer.status == HTTPStatus.CONFLICT and (existing := self.get(kind, namespace, name)) is not None:
+            return existing
+        return self._document(what, answer)
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Deletes an object and, in the background, what it has made. One that is gone is gone."""
+        what = f"delete {kind.removesuffix('s')} {namespace}/{name}"
+        query = {"propagationPolicy": "Background"}
+        answer = self._connection.send(Request("DELETE", object_path(kind, namespace, name), what, query))
+        if not _is_missing_object(answer):
+            self._document(what, answer)
+
+    def pod_log(self, namespace: str, pod: str, lines: int) -> str:
+        """The last lines that the pod's only container has written.
+
+        Raises:
+            NotReady: there is no such pod.
+        """
+        what = f"read the log of pod {namespace}/{pod}"
+        request = Request("GET", f"{object_path('pods', namespace, pod)}/log", what, {"tailLines": str(lines)})
+        answer = self._connection.send(request)
+        if answer.status != HTTPStatus.OK:
+            if _is_missing_object(answer):
+                raise NotReady(f"{self._connection.name}: cannot {what}: it does not exist (any more).")
+            raise self._refused(what, refusal_of(answer.status, answer.headers, answer.body))
+        return answer.body.decode(errors="replace")
+
     def can_i(self, verb: str, resource: str, namespace: str, *, name: str = "") -> bool:
         """Whether the caller has a right, without using it. `resource` may name a subresource: `pods/portforward`.
 

@@ -71,8 +71,8 @@ class Request(NamedTuple):
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
     @property
-    def only_reads(self) -> bool:
-        """A review of rights is a POST and changes nothing either."""
+    def may_be_repeated(self) -> bool:
+        """What only reads, a review of rights, and the making or deleting of an object by its name: done twice is done once."""
         return self.method != "PATCH"
 
 
@@ -132,7 +132,7 @@ class Connection:
             try:
                 answer = self._send_signed(request, stream_seconds)
             except (HTTPError, ApiException) as error:
-                if attempt == TRIES or not was_cut(error) or not request.only_reads:
+                if attempt == TRIES or not was_cut(error) or not request.may_be_repeated:
                     raise self.unreachable(request.what, error) from error
                 wait_seconds: float | None = _backoff_seconds(attempt)
             else:
@@ -258,7 +258,7 @@ def _root_cause(error: Exception) -> Exception:
 
 def _seconds_before_retry(request: Request, answer: Answer, attempt: int) -> float | None:
     """None: asking again does not help, or not soon."""
-    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.only_reads
+    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.may_be_repeated
     if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not has_failed:
         return None
     asked_seconds = retry_after(answer.headers)

@@ -17,11 +17,12 @@ _GROUP_VERSIONS = {
     "secrets": "v1",
     "deployments": "apps/v1",
     "replicasets": "apps/v1",
+    "jobs": "batch/v1",
     # Every release serves v1, and it shows the objects of v2 too.
     "horizontalpodautoscalers": "autoscaling/v1",
     "scaledobjects": "keda.sh/v1alpha1",
 }
-"""The API group and version of each kind that the product reads; the core group has no name. KEDA's is not in every cluster."""
+"""The API group and version of each kind that the product knows; the core group has no name. KEDA's is not in every cluster."""
 
 # A selector has no quoting and a client cleans dots out of a path, so a name that could be read as syntax is refused.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

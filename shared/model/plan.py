@@ -67,6 +67,18 @@ class TlsSettings(Value):
     server_name: str = ""
 
 
+class SchemaLoader(Value):
+    """How the schema of a release is repaired after a restore that loses parts of it (Cosmos DB: stored procedures).
+
+    `schema` is `name/key` of the ConfigMap, in the release's namespace, with the schema file that was applied last: ScalarDB
+    needs it, ScalarDL has its own. `image` is the Schema Loader's; empty: the vendor's own, of the version that the release
+    runs.
+    """
+
+    schema: str = ""
+    image: str = ""
+
+
 class Release(Value):
     """What is paused: one Helm release of a Scalar product. Or, where `selector` is set, a participant: something else that
     writes through ScalarDB and speaks Scalar Admin, such as an application with the embedded library.
@@ -81,6 +93,7 @@ class Release(Value):
     admin_port: int | None = None
     selector: str = ""
     tls: TlsSettings = TlsSettings()
+    schema_loader: SchemaLoader = SchemaLoader()
 
     @property
     def is_participant(self) -> bool:

@@ -23,6 +23,7 @@ from shared.model.protection import DatabaseProtection, WindowSnapshot
 from shared.model.restore import DatabaseForecast, DatabaseRestore, EndpointMove, RestoreOrder
 from shared.model.restore_point import RestorePoint
 from shared.model.run import Acknowledgement, PausedSample, Resumed, Run
+from shared.model.schema_repair import RepairProgress
 from shared.model.stop_start import StartProgress, StopProgress
 from shared.model.storage import ReleaseStorage
 
@@ -213,6 +214,21 @@ class Endpoints(Protocol):
         """
 
 
+class SchemaRepair(Protocol):
+    """Brings back what a restored database lacks of its schema: the Schema Loader's `--repair-all`, beside a release."""
+
+    def check(self, releases: Sequence[Release]) -> tuple[CheckResult, ...]:
+        """Could it be run for each release. Only reads."""
+
+    def advance(self, release: Release, run: str, previous: RepairProgress | None) -> RepairProgress:
+        """Starts it, or looks how far it is. A run that has failed is a `problem` in the answer, and is tried again by the call
+        after that.
+
+        Raises:
+            NotReady: it cannot be run as the plan and the release are.
+        """
+
+
 class Executions(Protocol):
     """Starts executions of this deployment's engine."""
 
@@ -327,6 +343,9 @@ class Rooms(Protocol):
 
     @property
     def endpoints(self) -> Endpoints: ...
+
+    @property
+    def schema_repair(self) -> SchemaRepair: ...
 
     @property
     def executions(self) -> Executions: ...

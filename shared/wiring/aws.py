@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from shared.clusters.api import KubernetesApi
     from shared.clusters.eks import EksClusters
     from shared.clusters.port_forward import PortForwards
+    from shared.model.schema_repair import RepairSource
     from shared.scalar.port_forward import PortForward
-    from shared.steps.ports import Admin, Applications, Catalog, DatabaseAccess, Endpoints, Executions, Releases, Signals
+    from shared.steps.ports import (
+        Admin,
+        Applications,
+        Catalog,
+        DatabaseAccess,
+        Endpoints,
+        Executions,
+        Releases,
+        SchemaRepair,
+        Signals,
+    )
     from shared.wiring.serving import ServingPods
 
 RESTORE_MACHINE_VARIABLE = "RESTORE_STATE_MACHINE"
@@ -121,6 +132,17 @@ class AwsRooms:
 
                 return AuroraAccess(self._session, self.clock)
         raise InvalidRequest(f"{kind} is no database of AWS.", hint="It belongs to a deployment on Azure.")
+
+    @cached_property
+    def schema_repair(self) -> SchemaRepair:
+        from shared.clusters.schema_repair import SchemaRepairInClusters
+
+        return SchemaRepairInClusters(self._open_cluster, self._find_repair_source, self.clock)
+
+    def _find_repair_source(self, release: Release) -> RepairSource:
+        from shared.scalar.repair_source import find_repair_source
+
+        return find_repair_source(self._open_cluster(release.cluster), release)
 
     def _find_deployment(self, release: Release) -> tuple[str, str]:
         from shared.scalar.stoppable import find_stoppable

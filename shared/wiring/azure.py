@@ -15,8 +15,21 @@ if TYPE_CHECKING:
     from shared.clusters.aks import AksClusters
     from shared.clusters.api import KubernetesApi
     from shared.clusters.port_forward import PortForwards
+    from shared.databases.cosmos import CosmosAccess
+    from shared.model.schema_repair import RepairSource
     from shared.scalar.port_forward import PortForward
-    from shared.steps.ports import Admin, Applications, Catalog, Clock, DatabaseAccess, Endpoints, Executions, Releases, Signals
+    from shared.steps.ports import (
+        Admin,
+        Applications,
+        Catalog,
+        Clock,
+        DatabaseAccess,
+        Endpoints,
+        Executions,
+        Releases,
+        SchemaRepair,
+        Signals,
+    )
     from shared.wiring.serving import ServingPods
 
 
@@ -80,6 +93,12 @@ class AzureRooms:
         return AdminClient(self.clock, open_forward=self._open_forward)
 
     @cached_property
+    def signals(self) -> Signals:
+        from shared.signals.eventgrid import EventGridSignals
+
+        return EventGridSignals(self._event_topic, self._credential)
+
+    @cached_property
     def applications(self) -> Applications:
         from shared.clusters.applications import ApplicationsInClusters
 
@@ -89,7 +108,47 @@ class AzureRooms:
     def endpoints(self) -> Endpoints:
         from shared.scalar.endpoints import EndpointsInClusters
 
-        return EndpointsInClusters(self._open_cluster, self.clock)
+        return EndpointsInClusters(
+            self._open_cluster, self.clock, read_credential=lambda source: self._cosmos.primary_key(source)
+        )
+
+    @cached_property
+    def _cosmos(self) -> CosmosAccess:
+        from shared.databases.cosmos import CosmosAccess
+        from shared.databases.cosmos.calls import open_client
+
+        address = self._resource_manager.rstrip("/")
+        cloud = {"base_url": address, "credential_scopes": [f"{address}/.default"]} if address else {}
+        return CosmosAccess(
+            self._credential,
+            self.clock,
+            open_management=lambda credential, subscription: open_client(credential, subscription, **cloud),
+        )
+
+    @cached_property
+    def schema_repair(self) -> SchemaRepair:
+        from shared.clusters.schema_repair import SchemaRepairInClusters
+
+        return SchemaRepairInClusters(self._open_cluster, self._find_repair_source, self.clock)
+
+    def _find_repair_source(self, release: Release) -> RepairSource:
+        from shared.scalar.repair_source import find_repair_source
+
+        return find_repair_source(self._open_cluster(release.cluster), release)
+
+    def database(self, database: Database) -> DatabaseAccess:
+        kind = type(database).__name__
+        if kind not in self._databases:
+            self._databases[kind] = self._open_database(kind)
+        return self._databases[kind]
+
+    def _open_database(self, kind: str) -> Any:
+        """By the class of the database's section in the plan, which is all that the access takes: not every `Database`, as the
+        port has it, so that no type says so."""
+        match kind:
+            case "CosmosAccount":
+                return self._cosmos
+        raise InvalidRequest(f"{kind} is no database of Azure.", hint="It belongs to a deployment on AWS.")
 
     def _find_deployment(self, release: Release) -> tuple[str, str]:
         from shared.scalar.stoppable import find_stoppable

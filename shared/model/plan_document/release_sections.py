@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.model.plan import AksCluster, Cluster, EksCluster, Release, TlsSettings
+from shared.model.plan import AksCluster, Cluster, EksCluster, Release, SchemaLoader, TlsSettings
 from shared.model.plan_document.section import Region, Section
 
 _SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -86,6 +86,18 @@ class TlsSection(Section):
         )
 
 
+class SchemaLoaderSection(Section):
+    """The Schema Loader, which a restore of Cosmos DB runs with --repair-all as a Job beside the release."""
+
+    schema_file: Annotated[KeyOfObject | None, Field(examples=["orders-schema/schema.json"])] = None
+    """ConfigMap and key with the schema file that was applied last. ScalarDB needs it; ScalarDL has its own in the image."""
+    image: Annotated[str | None, Field(min_length=1, examples=["registry.example/scalardb-schema-loader:3.16.1"])] = None
+    """Left out: the vendor's own image, of the version that the release runs."""
+
+    def to_schema_loader(self) -> SchemaLoader:
+        return SchemaLoader(schema=self.schema_file or "", image=self.image or "")
+
+
 class ReleaseSection(Section):
     """One Helm release of ScalarDB Cluster, ScalarDB Server, ScalarDL Ledger or ScalarDL Auditor."""
 
@@ -99,6 +111,8 @@ class ReleaseSection(Section):
     """Port of the Scalar Admin interface. Left out, it is found by the release's properties and Service."""
     tls: Annotated[TlsSection | None, Field(examples=[{"server_name": "localhost"}])] = None
     """TLS of the Admin port. Left out, all of it is found in the release."""
+    schema_loader: Annotated[SchemaLoaderSection | None, Field(examples=[{"schema_file": "orders-schema/schema.json"}])] = None
+    """Only with Cosmos DB: how the stored procedures come back after a restore."""
 
     def to_release(self) -> Release:
         return Release(
@@ -107,6 +121,7 @@ class ReleaseSection(Section):
             helm_release=self.helm_release,
             admin_port=self.admin_port,
             tls=self.tls.to_settings() if self.tls else TlsSettings(),
+            schema_loader=self.schema_loader.to_schema_loader() if self.schema_loader else SchemaLoader(),
         )
 
 

@@ -17,6 +17,7 @@ from shared.steps import evidence
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request
 from shared.steps.restore.fence import Restoring, hold, waiting
+from shared.steps.restore.schema_repairs import advance_repairs
 
 BEFORE_CUT_OVER = "cut-over"
 """The word in `before` for the second look at the pods."""
@@ -84,10 +85,12 @@ async def restore_lead(request: Request, rooms: Rooms) -> Answer:
 
 
 async def restore_start(request: Request, rooms: Rooms) -> Answer:
-    """Starts every release that was stopped, one small advance per call; on the way forward and on the way back.
+    """Starts every release that was stopped, one small advance per call; on the way forward and on the way back. Forward, what
+    a restored database lacks of its schema is brought back before that.
 
     Raises:
         Conflict: somebody else has scaled a release down again.
+        NotReady: a repair of the schema has failed, or cannot be run.
     """
     restoring = hold(request, rooms, back=True)
     is_back = restoring.record.phase is RestorePhase.LEADING_BACK
@@ -96,6 +99,8 @@ async def restore_start(request: Request, rooms: Rooms) -> Answer:
     if not is_back:
         _require_all_cut_over(restoring)
         restoring.enter(RestorePhase.STARTING, "restore_start")
+        if (repair := await advance_repairs(restoring, rooms)) is not None:
+            return waiting(False, repair.wait_seconds, repair.message)
     stopped, known = restoring.record.stopped, dict(restoring.record.started)
     waited_for = [
         item

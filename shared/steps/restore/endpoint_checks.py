@@ -33,7 +33,16 @@ def check_endpoints(scope: RestoreScope, rooms: Rooms) -> list[CheckResult]:
     ]
     results = list(rooms.endpoints.find(releases, moves))
     results += [_named_by_none(key) for key in sorted(keys - set(hosts))] if moves else []
+    results += _check_repairs(scope, releases, rooms)
     return results + by_hand
+
+
+def _check_repairs(scope: RestoreScope, releases: Sequence[Release], rooms: Rooms) -> Sequence[CheckResult]:
+    """Cosmos DB comes back without stored procedures: can they be brought back beside each release that uses it."""
+    accounts = _with_keys(scope.plan.databases)
+    users = {storage.release for storage in scope.storages if accounts & {key for key, _ in _hosts([storage])}}
+    needing = [release for release in releases if release.key in users]
+    return rooms.schema_repair.check(needing) if needing else ()
 
 
 def _moves_back(run: str, keys: Sequence[str], rooms: Rooms) -> Iterator[EndpointMove]:
