@@ -1,4 +1,4 @@
-"""The app as the Functions worker indexes it: all triggers, orchestrators and activities. In a package it stands at the root."""
+"""The app as the Functions worker indexes it: triggers, orchestrators, activities. In a package it stands at the root."""
 
 from __future__ import annotations
 

