@@ -14,8 +14,11 @@ from infra.sandbox.azure.arm.faults import Fault
 from infra.sandbox.azure.arm.rights import RoleAssignment
 from infra.sandbox.azure.cosmos import documents
 from infra.sandbox.azure.cosmos.documents import DocumentsError
+from infra.sandbox.azure.flexible.provider import run_statement
 from infra.sandbox.azure.managed_identity import IdentityEndpoint
 from infra.sandbox.azure.world import Databases
+from infra.sandbox.relational import statements
+from infra.sandbox.relational.statements import ConnectionRefused, SqlError
 
 Json = dict[str, Any]
 
@@ -42,6 +45,7 @@ class Admin:
             ("POST", "cosmos/taken-names"): self._take_name,
             ("POST", "cosmos/lag"): self._hold_back,
             ("POST", "cosmos/private-endpoints"): self._add_private_endpoint,
+            ("POST", "servers/taken-names"): self._take_server_name,
             ("POST", "reset"): lambda _: databases.reset(),
         }
 
@@ -50,6 +54,8 @@ class Admin:
         self._resource_manager.settle()
         if http.path == documents.PATH and http.method == "POST":
             return self._run_on_documents(content)
+        if http.path == statements.PATH and http.method == "POST":
+            return self._run_on_servers(content)
         route = self._routes.get((http.method, http.path.removeprefix("/sandbox/")))
         if route is None:
             known = ", ".join(sorted(f"{verb} /sandbox/{path}" for verb, path in self._routes))
@@ -69,6 +75,15 @@ class Admin:
             return web.json_response({"error": error.code, "message": str(error)}, status=status)
         except ValueError as error:
             return web.json_response({"error": "BadRequest", "message": f"The body is not JSON: {error}"}, status=400)
+        return web.json_response(answer)
+
+    def _run_on_servers(self, content: bytes) -> web.Response:
+        servers = (self._databases.mysql, self._databases.postgresql)
+        try:
+            answer = run_statement(servers, statements.parse(content), self._resource_manager.clock())
+        except (SqlError, ConnectionRefused) as error:
+            status = statements.STATUS[error.code]
+            return web.json_response({"error": error.code, "message": str(error)}, status=status)
         return web.json_response(answer)
 
     def _change_settings(self, given: Json) -> Json:
@@ -100,6 +115,11 @@ class Admin:
 
     def _take_name(self, given: Json) -> None:
         self._databases.cosmos.inventory.taken_names.add(given["name"])
+
+    def _take_server_name(self, given: Json) -> None:
+        """`engine` is mysql or postgresql."""
+        servers = {"mysql": self._databases.mysql, "postgresql": self._databases.postgresql}[given["engine"]]
+        servers.inventory.taken_names.add(given["name"])
 
     def _hold_back(self, given: Json) -> None:
         """The backups of one container come `seconds` later than those of the others."""

@@ -211,7 +211,7 @@ def _body(content: bytes, model: type | None, method: str) -> dict[str, Any]:
             raise RefusedError(400, "InvalidRequestContent", f"This {method} takes no body.")
         return {}
     try:
-        given = json.loads(content)
+        given = json.loads(content or b"{}")
     except ValueError as error:
         raise RefusedError(400, "InvalidRequestContent", f"The request content was invalid: it is not JSON: {error}.") from None
     return bodies.checked(given, model)

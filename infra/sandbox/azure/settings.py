@@ -40,6 +40,9 @@ class Settings:
     """Flexible servers: before the first automatic backup has ended nothing can be restored."""
     servers_backup_seconds: float = 0.3
     """Flexible servers: an on-demand backup takes this long."""
+    servers_restore_inherits: float = 0.0
+    """Flexible servers: above 0 a restored one has the firewall rules and tags of its source, and PostgreSQL its parameters.
+    The documentation says so in some places and denies it in others; 0 denies it."""
     servers_max: float = 50
     """Flexible servers: how many of one engine a subscription may have in a region, by its quota of cores."""
 

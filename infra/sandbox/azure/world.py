@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from infra.sandbox.azure.cosmos.documents import Documents
 from infra.sandbox.azure.cosmos.provider import CosmosDb
+from infra.sandbox.azure.flexible.engines import MYSQL, POSTGRESQL
+from infra.sandbox.azure.flexible.provider import FlexibleServers
 from infra.sandbox.azure.resource_manager import ResourceManager
 from infra.sandbox.azure.settings import Settings
 
@@ -27,5 +29,7 @@ class Databases:
         self.resource_manager.calls.clear()
         self.cosmos = CosmosDb(self.settings, self.resource_manager.faults)
         self.documents = Documents(self.cosmos.inventory)
-        for provider in (self.cosmos,):
+        self.mysql = FlexibleServers(MYSQL, self.settings, self.resource_manager.faults)
+        self.postgresql = FlexibleServers(POSTGRESQL, self.settings, self.resource_manager.faults)
+        for provider in (self.cosmos, self.mysql, self.postgresql):
             self.resource_manager.providers[provider.namespace.lower()] = provider

@@ -20,7 +20,11 @@ GROUP, REGION = "rg-orders", "West US"
 AUDIENCE = "https://management.azure.com/"
 ACCOUNT_PATH = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.DocumentDB/databaseAccounts"
 POLL_SECONDS = 0.02
-FAST = dict.fromkeys(("cosmos_create_seconds", "cosmos_restore_seconds", "cosmos_update_seconds", "cosmos_delete_seconds"), 0.0)
+SLOW_THINGS = ("create", "restore", "update", "delete")
+FAST = dict.fromkeys([f"{kind}_{thing}_seconds" for kind in ("cosmos", "servers") for thing in SLOW_THINGS], 0.0) | {
+    "servers_first_backup_seconds": 0.0,
+    "servers_backup_seconds": 0.0,
+}
 PROCEDURE = "mutate.js"
 
 
