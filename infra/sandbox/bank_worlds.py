@@ -210,7 +210,7 @@ def live_layout(world: World, *helm_releases: str) -> BankLayout:
     for helm_release in helm_releases:
         settings, environment = _started_with(world.kube, helm_release)
         bank = BankSettings.from_environment(environment)
-        storages = storages_of(settings, bank.sql_url)
+        storages = storages_of(settings, bank.sql_url, bank.documents_url)
         if storages is None:
             raise ValueError(f"The properties of {helm_release} name a database that the bank does not speak to.")
         found.append((storages, bank.tables))

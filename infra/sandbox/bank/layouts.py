@@ -1,7 +1,7 @@
 """A bank as a whole, on whichever databases: which table is where, what its releases must say, and what can be done with it.
 
-Four layouts cover what ScalarDB's users have: one DynamoDB, one relational database, both of them under multi-storage, and two
-releases with a database each that share transactions (two-phase commit).
+The layouts cover what ScalarDB's users have: one DynamoDB, Cosmos DB or relational database, one of the first two with a
+relational one under multi-storage, and two releases with a database each that share transactions (two-phase commit).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from infra.sandbox.bank.release_storages import ReleaseStorages
 from infra.sandbox.bank.storages import DynamoDb, Storage
 from infra.sandbox.bank.tables import ACCOUNT_TABLES, BANK_TABLES, COORDINATOR_TABLE, SYSTEM_TABLES
 
-DYNAMODB, RELATIONAL = "dynamo", "rds"
+DYNAMODB, RELATIONAL, COSMOS = "dynamo", "rds", "cosmos"
 """Names of the storages in the layouts, and under multi-storage in the properties."""
 MULTI_STORAGE_TABLES = ("bank.checking", "branch.savings", "branch.wallets")
 """ScalarDB maps namespaces to storages, so that what is in another database has another namespace."""
@@ -76,8 +76,12 @@ def on_dynamodb(storage: DynamoDb) -> tuple[BankLayout, BankRelease]:
 
 
 def on_relational(storage: Relational) -> tuple[BankLayout, BankRelease]:
-    """One RDS database, or Aurora."""
+    """One database of RDS, Aurora, or a flexible server of Azure."""
     return _on_one(RELATIONAL, storage)
+
+
+def on_cosmos(storage: Storage) -> tuple[BankLayout, BankRelease]:
+    return _on_one(COSMOS, storage)
 
 
 def _on_one(name: str, storage: Storage) -> tuple[BankLayout, BankRelease]:
@@ -86,11 +90,20 @@ def _on_one(name: str, storage: Storage) -> tuple[BankLayout, BankRelease]:
 
 def on_multi_storage(dynamodb: DynamoDb, relational: Relational) -> tuple[BankLayout, BankRelease]:
     """Checking accounts and Coordinator on DynamoDB, savings and wallets on the relational database."""
-    storages: Mapping[str, Storage] = {DYNAMODB: dynamodb, RELATIONAL: relational}
+    return _on_both(DYNAMODB, dynamodb, relational)
+
+
+def on_cosmos_and_relational(cosmos: Storage, relational: Relational) -> tuple[BankLayout, BankRelease]:
+    """The same with Cosmos DB in the place of DynamoDB."""
+    return _on_both(COSMOS, cosmos, relational)
+
+
+def _on_both(name: str, first: Storage, relational: Relational) -> tuple[BankLayout, BankRelease]:
+    storages: Mapping[str, Storage] = {name: first, RELATIONAL: relational}
     checking, *others = MULTI_STORAGE_TABLES
-    places = {checking: DYNAMODB, **dict.fromkeys(others, RELATIONAL), COORDINATOR_TABLE: DYNAMODB}
+    places = {checking: name, **dict.fromkeys(others, RELATIONAL), COORDINATOR_TABLE: name}
     layout = BankLayout(storages, places)
-    return layout, BankRelease(_multi(storages, places, default=DYNAMODB), MULTI_STORAGE_TABLES)
+    return layout, BankRelease(_multi(storages, places, default=name), MULTI_STORAGE_TABLES)
 
 
 def on_two_releases(first: Storage, second: Storage) -> tuple[BankLayout, BankRelease, BankRelease]:

@@ -31,7 +31,7 @@ from infra.sandbox.relational.client import Connection, DatabaseError, SqlClient
 
 @dataclass(frozen=True)
 class Relational:
-    """The database behind a JDBC URL. Its host name means something to the sandbox's RDS only, which answers at `sql_url`."""
+    """The database behind a JDBC URL. Its host name means something to the sandbox only, which answers at `sql_url`."""
 
     url: str
     user: str

@@ -51,17 +51,27 @@ def store_across(own: ReleaseStorages, peer: ReleaseStorages, peer_tables: Colle
     return RoutedStore(stores, lambda table: "peer" if table in peer_tables else "own")
 
 
-def storages_of(properties: Mapping[str, str], sql_url: str | None) -> ReleaseStorages | None:
-    """None when one of the storages is of a kind that the bank does not speak to, or a relational one in a world without
-    RDS (`sql_url` is None). Raises PropertiesError for properties with which a server of ScalarDB would not start."""
+@dataclass(frozen=True)
+class DataPlanes:
+    """Where the sandbox takes what pods ask of databases whose host names resolve to nothing here: relational ones, and Cosmos
+    DB. None in a world that has no such databases."""
+
+    sql_url: str | None = None
+    documents_url: str | None = None
+
+
+def storages_of(properties: Mapping[str, str], sql_url: str | None, documents_url: str | None = None) -> ReleaseStorages | None:
+    """None when one of the storages is of a kind that the bank does not speak to, or one that this world does not have: see
+    DataPlanes. Raises PropertiesError for properties with which a server of ScalarDB would not start."""
+    planes = DataPlanes(sql_url, documents_url)
     if properties.get(f"{_PREFIX}storage") != "multi-storage":
-        storage = _storage(properties, _PREFIX, (), sql_url)
+        storage = _storage(properties, _PREFIX, (), planes)
         return storage and ReleaseStorages({DEFAULT_STORAGE: storage}, DEFAULT_STORAGE, {}, {})
     names = [item.strip() for item in properties.get(f"{_MULTI_STORAGE}storages", "").split(",") if item.strip()]
     default = _known(properties.get(f"{_MULTI_STORAGE}default_storage", ""), "default_storage", names)
     storages: dict[str, Storage] = {}
     for name in names:
-        storage = _storage(properties, f"{_MULTI_STORAGE}storages.{name}.", (_PREFIX,), sql_url)
+        storage = _storage(properties, f"{_MULTI_STORAGE}storages.{name}.", (_PREFIX,), planes)
         if storage is None:
             return None
         storages[name] = storage
@@ -73,7 +83,7 @@ def storages_of(properties: Mapping[str, str], sql_url: str | None) -> ReleaseSt
     )
 
 
-def _storage(properties: Mapping[str, str], own: str, inherited: tuple[str, ...], sql_url: str | None) -> Storage | None:
+def _storage(properties: Mapping[str, str], own: str, inherited: tuple[str, ...], planes: DataPlanes) -> Storage | None:
     """The storage whose properties begin with `own`; all but its kind may also stand under an `inherited` prefix."""
 
     def optional(name: str) -> str:
@@ -93,7 +103,7 @@ def _storage(properties: Mapping[str, str], own: str, inherited: tuple[str, ...]
             endpoint=optional("dynamo.endpoint_override") or None,
             prefix=optional("dynamo.namespace.prefix"),
         )
-    if kind == "jdbc" and sql_url is not None:
+    if kind == "jdbc" and planes.sql_url is not None:
         # Imported only where there is one: pods on DynamoDB start sooner without the sandbox's RDS.
         from infra.sandbox.bank.relational import Relational
 
@@ -102,7 +112,11 @@ def _storage(properties: Mapping[str, str], own: str, inherited: tuple[str, ...]
             jdbc_host(url)
         except JdbcUrlError as error:
             raise PropertiesError(f"The property {own}contact_points cannot be read. {error}") from error
-        return Relational(url, user=required("username"), password=required("password"), sql_url=sql_url)
+        return Relational(url, user=required("username"), password=required("password"), sql_url=planes.sql_url)
+    if kind == "cosmos" and planes.documents_url is not None:
+        from infra.sandbox.bank.cosmos import Cosmos
+
+        return Cosmos(required("contact_points"), key=required("password"), documents_url=planes.documents_url)
     return None
 
 

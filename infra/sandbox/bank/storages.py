@@ -1,7 +1,7 @@
 """The databases that a bank can live on, each as a value that any process can make from the properties of a release.
 
 What pods do with them is in the stores; here is what an operator does: create, fill, read whole tables, drop. DynamoDB is here,
-relational databases are in `relational`.
+relational databases are in `relational`, Cosmos DB is in `cosmos`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ Environment (read by `BankSettings.from_environment`):
   BANK_CRASH_RATE     share of transfers that are abandoned after both records were prepared, default 0.01
   BANK_THINK_SECONDS  mean pause between two steps of a transfer, and between two transfers, default 0.12
   BANK_TABLES         the account tables, default the three of a bank on one database
-  BANK_SQL_URL        where the sandbox's RDS takes statements: its host names resolve there only
+  BANK_SQL_URL        where the sandbox's relational databases take statements: their host names resolve there only
+  BANK_DOCUMENTS_URL  where the sandbox's Cosmos DB takes requests, likewise
   BANK_PEER_TABLES, BANK_PEER_PROPERTIES
                       for two-phase commit: the account tables of the other release, and the file inside the container that
                       holds its properties; every transfer is then between a table of one and a table of the other
@@ -50,6 +51,7 @@ class BankSettings:
     think_seconds: float = 0.12
     tables: tuple[str, ...] = ACCOUNT_TABLES
     sql_url: str | None = None
+    documents_url: str | None = None
     peer_tables: tuple[str, ...] = ()
     peer_properties: str = ""
 
@@ -67,6 +69,7 @@ class BankSettings:
             # Without a peer a transfer is between two of the tables.
             tables=_tables(environment, "BANK_TABLES", ACCOUNT_TABLES, least=1 if peer_properties else 2),
             sql_url=environment.get("BANK_SQL_URL") or None,
+            documents_url=environment.get("BANK_DOCUMENTS_URL") or None,
             peer_tables=_tables(environment, "BANK_PEER_TABLES", (), least=1 if peer_properties else 0),
             peer_properties=peer_properties,
         )

@@ -135,13 +135,12 @@ class Container:
 
     def _store(self, settings: Properties, bank_settings: BankSettings) -> Store | None:
         """None when the properties name a database that the bank does not speak to."""
-        own = storages_of(settings, bank_settings.sql_url)
+        planes = bank_settings.sql_url, bank_settings.documents_url
+        own = storages_of(settings, *planes)
         if not bank_settings.peer_properties:
             return own and own.store(bank_settings.workers)
         # The file's placeholders are filled from this container's environment: the other release's is not there.
-        peer = storages_of(
-            properties.load(self.root, (bank_settings.peer_properties,), self.environment), bank_settings.sql_url
-        )
+        peer = storages_of(properties.load(self.root, (bank_settings.peer_properties,), self.environment), *planes)
         return own and peer and store_across(own, peer, bank_settings.peer_tables, bank_settings.workers)
 
 
