@@ -1,5 +1,5 @@
 """Plans, runs, evidence, restore points, leases and the pause journal, behind the port `Catalog`:
-as a DynamoDB table and in memory.
+as a DynamoDB table, as a table of Azure Table storage, and in memory.
 
-Both pass one contract suite, tests/contract/catalog.
+All pass one contract suite, tests/contract/catalog.
 """

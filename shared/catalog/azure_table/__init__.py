@@ -25,6 +25,7 @@ Queries answer in ascending order only, so the ids of runs and points are writte
 """
 
 from shared.catalog.azure_table.catalog import AzureTableCatalog
-from shared.catalog.azure_table.table import ROLE, open_table
+from shared.catalog.azure_table.errors import ROLE
+from shared.catalog.azure_table.table import open_table
 
 __all__ = ["ROLE", "AzureTableCatalog", "open_table"]

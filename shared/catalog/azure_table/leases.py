@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from shared.catalog import refusals
 from shared.catalog.azure_table.keys import Key, fit
-from shared.catalog.azure_table.table import Refused, Stored, Table
+from shared.catalog.azure_table.table import Stored, Table
+from shared.model.errors import FencedOff
 from shared.model.lease import Lease
 from shared.model.times import iso, parse_instant
 
@@ -20,37 +22,33 @@ def lease_key(plan: str) -> Key:
 
 def acquire(table: Table, plan: str, run: str, until: datetime, now: datetime) -> Lease:
     """Takes a free or expired lease, extends what is ours; decided anew whenever the lease changed in between."""
-    for _ in table.tries("Update Entity", f"the lease of {plan}"):
+
+    def take() -> Lease:
         stored = table.get(lease_key(plan))
         held = holder(stored, plan)
         if held and held.run != run and held.expires_at > now:
             raise refusals.lease_held(held)
         token = held.token if held and held.run == run else _next_token(stored)
-        if lease := _keep(table, Lease(plan=plan, run=run, token=token, expires_at=until), stored):
-            return lease
-    raise AssertionError("tries ends with an error")
+        return _keep(table, Lease(plan=plan, run=run, token=token, expires_at=until), stored)
+
+    return table.decide("Update Entity", f"the lease of {plan}", take)
 
 
 def renew(table: Table, plan: str, run: str, token: int, until: datetime) -> Lease:
-    for _ in table.tries("Update Entity", f"the lease of {plan}"):
-        stored = table.get(lease_key(plan))
-        require(stored, plan, run, token)
-        if lease := _keep(table, Lease(plan=plan, run=run, token=token, expires_at=until), stored):
-            return lease
-    raise AssertionError("tries ends with an error")
+    def extend() -> Lease:
+        stored = require(table.get(lease_key(plan)), plan, run, token)
+        return _keep(table, Lease(plan=plan, run=run, token=token, expires_at=until), stored)
+
+    return table.decide("Update Entity", f"the lease of {plan}", extend)
 
 
 def release(table: Table, plan: str, run: str, token: int) -> None:
-    for _ in table.tries("Update Entity", f"the lease of {plan}"):
-        stored = table.get(lease_key(plan))
-        held = holder(stored, plan)
-        if stored is None or held is None or (held.run, held.token) != (run, token):
-            return
-        try:
-            table.put(stored.key, {"token": token}, stored)
-        except Refused:
-            continue
-        return
+    def give_back() -> None:
+        stored = require(table.get(lease_key(plan)), plan, run, token)
+        table.put(stored.key, {"token": token}, stored)
+
+    with suppress(FencedOff):
+        table.decide("Update Entity", f"the lease of {plan}", give_back)
 
 
 def holder(stored: Stored | None, plan: str) -> Lease | None:
@@ -73,11 +71,8 @@ def _next_token(stored: Stored | None) -> int:
     return int(stored.values["token"]) + 1 if stored else 1
 
 
-def _keep(table: Table, lease: Lease, old: Stored | None) -> Lease | None:
-    """None when somebody changed the lease since `old` was read."""
+def _keep(table: Table, lease: Lease, old: Stored | None) -> Lease:
+    """Raises Refused when somebody changed the lease since `old` was read."""
     values = {"token": lease.token, "run": lease.run, "expires_at": iso(lease.expires_at)}
-    try:
-        table.put(lease_key(lease.plan), values, old)
-    except Refused:
-        return None
+    table.put(lease_key(lease.plan), values, old)
     return lease

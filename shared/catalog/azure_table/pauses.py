@@ -33,27 +33,25 @@ def open_entry(table: Table, journal: PauseJournal) -> PauseJournal:
             hint="Table storage limits a transaction to 100 entities. Split the plan.",
         )
     lease_key = leases.lease_key(journal.plan)
-    for _ in table.tries(TRANSACTION, f"the pause journal of run {journal.run}"):
+
+    def look_and_open() -> PauseJournal:
         lease = leases.require(table.get(lease_key), journal.plan, journal.run, journal.token)
         if found := find(table, journal.run, journal.attempt):
             return found
         _require_unpaused(table, journal)
-        if _opened(table, journal, lease):
-            return journal
-    raise AssertionError("tries ends with an error")
+        _open(table, journal, lease)
+        return journal
+
+    return table.decide(TRANSACTION, f"the pause journal of run {journal.run}", look_and_open)
 
 
-def _opened(table: Table, journal: PauseJournal, lease: Stored) -> bool:
-    """False when the lease, the entry or a lock changed since they were read."""
+def _open(table: Table, journal: PauseJournal, lease: Stored) -> None:
+    """Raises Refused when the lease, the entry or a lock changed since they were read."""
     about, key = {"run": journal.run, "attempt": journal.attempt}, _open_key(journal.run, journal.attempt)
     body = write_body(table, to_record(journal))
     locks = [Write("create", _lock_key(release), about) for release in journal.releases]
     holds_the_lease = Write("touch", lease.key, {"run": journal.run}, lease.etag)
-    try:
-        table.transact([holds_the_lease, Write("create", key, {**about, **body}), *locks])
-    except Refused:
-        return _after_refusal(table, key, body)
-    return True
+    _transact(table, [holds_the_lease, Write("create", key, {**about, **body}), *locks], key, body)
 
 
 def _require_unpaused(table: Table, journal: PauseJournal) -> None:
@@ -65,12 +63,15 @@ def _require_unpaused(table: Table, journal: PauseJournal) -> None:
             raise refusals.paused_by_another(release.key, *by)
 
 
-def _after_refusal(table: Table, key: Key, body: dict[str, object]) -> bool:
-    """Whether the refused write is stored all the same, because it was repeated after a lost answer; else its parts go."""
-    if points_to(table, key, body):
-        return True
-    discard_body(table, body)
-    return False
+def _transact(table: Table, writes: Sequence[Write], key: Key, body: dict[str, object]) -> None:
+    """With `body` at `key`. A refusal may be the echo of a repeated call; otherwise the parts go. Raises Refused."""
+    try:
+        table.transact(writes)
+    except Refused:
+        if points_to(table, key, body):
+            return
+        discard_body(table, body)
+        raise
 
 
 def find(table: Table, run: str, attempt: int) -> PauseJournal | None:
@@ -93,7 +94,8 @@ def every_open(table: Table) -> tuple[PauseJournal, ...]:
 def mark_not_ours(table: Table, run: str, attempt: int, pods: Sequence[str]) -> PauseJournal:
     """Rewrites the entry on the etag that was read: two writers at once lose nothing, and a repetition adds nothing."""
     key = _open_key(run, attempt)
-    for _ in table.tries("Update Entity", f"the pause journal of run {run}"):
+
+    def look_and_mark() -> PauseJournal:
         found = get_record(table, key)
         if found is None:
             return _require(table, run, attempt)
@@ -101,38 +103,35 @@ def mark_not_ours(table: Table, run: str, attempt: int, pods: Sequence[str]) -> 
         if {*pods} <= {*entry.not_ours}:
             return entry
         marked = replace(entry, not_ours=tuple(sorted({*entry.not_ours, *pods})))
-        try:
-            put_record(table, key, to_record(marked), {"run": run, "attempt": attempt}, stored)
-        except Refused:
-            continue
+        put_record(table, key, to_record(marked), {"run": run, "attempt": attempt}, stored)
         return marked
-    raise AssertionError("tries ends with an error")
+
+    return table.decide("Update Entity", f"the pause journal of run {run}", look_and_mark)
 
 
 def close(table: Table, run: str, attempt: int, by: str, at: datetime) -> PauseJournal:
     """Moves the entry out of the open ones. Decided anew when pods were noted since it was read, so that no note is lost."""
-    for _ in table.tries(TRANSACTION, f"the pause journal of run {run}"):
+
+    def look_and_close() -> PauseJournal:
         found = get_record(table, _open_key(run, attempt))
         if found is None:
             return _require(table, run, attempt)
         stored, entry = found[0], from_record(found[1], PauseJournal)
         closed = replace(entry, closed_by=by, closed_at=at)
-        if _closed(table, closed, stored):
-            discard_body(table, stored.values)
-            return closed
-    raise AssertionError("tries ends with an error")
+        _close(table, closed, stored)
+        return closed
+
+    return table.decide(TRANSACTION, f"the pause journal of run {run}", look_and_close)
 
 
-def _closed(table: Table, closed: PauseJournal, stored: Stored) -> bool:
-    """False when the entry changed since it was read."""
+def _close(table: Table, closed: PauseJournal, stored: Stored) -> None:
+    """Raises Refused when the entry changed since it was read."""
     about, key = {"run": closed.run, "attempt": closed.attempt}, _closed_key(closed.run, closed.attempt)
     body = write_body(table, to_record(closed))
     unlock = [Write("delete", _lock_key(release)) for release in closed.releases]
-    try:
-        table.transact([Write("delete", stored.key, etag=stored.etag), Write("create", key, {**about, **body}), *unlock])
-    except Refused:
-        return _after_refusal(table, key, body)
-    return True
+    move = [Write("delete", stored.key, etag=stored.etag), Write("create", key, {**about, **body})]
+    _transact(table, [*move, *unlock], key, body)
+    discard_body(table, stored.values)
 
 
 def _open_key(run: str, attempt: int) -> Key:

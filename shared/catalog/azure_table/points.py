@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.catalog import refusals
 from shared.catalog.azure_table.bodies import get_record, put_record, records
 from shared.catalog.azure_table.keys import Key, backwards, fit
-from shared.catalog.azure_table.table import Refused, Table
+from shared.catalog.azure_table.table import Table
 from shared.model.records import from_record, to_record
 from shared.model.restore_point import RestorePoint
 
@@ -16,14 +16,12 @@ NAMED_IN_ERROR = 20
 
 def put(table: Table, point: RestorePoint) -> None:
     """The last writer wins."""
-    key = _key(point.plan, point.id)
-    for _ in table.tries("Update Entity", f"restore point {point.id}"):
-        try:
-            values = {"id": point.id, "phase": point.phase.value}
-            put_record(table, key, to_record(point), values, table.get(key))
-        except Refused:
-            continue
-        return
+    key, values = _key(point.plan, point.id), {"id": point.id, "phase": point.phase.value}
+
+    def replace() -> None:
+        put_record(table, key, to_record(point), values, table.get(key))
+
+    table.decide("Update Entity", f"restore point {point.id}", replace)
 
 
 def get(table: Table, plan: str, point_id: str) -> RestorePoint:

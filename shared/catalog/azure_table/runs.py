@@ -25,16 +25,15 @@ def create(table: Table, run: Run) -> Run:
 
 def save(table: Table, run: Run) -> Run:
     key = _key(run.plan, run.id)
-    for _ in table.tries("Update Entity", f"run {run.id}"):
+
+    def replace() -> Run:
         old = table.get(key)
         if old and old.values["token"] > run.token:
             raise refusals.stale_run(run, old.values["token"])
-        try:
-            put_record(table, key, to_record(run), _beside(run), old)
-        except Refused:
-            continue
+        put_record(table, key, to_record(run), _beside(run), old)
         return run
-    raise AssertionError("tries ends with an error")
+
+    return table.decide("Update Entity", f"run {run.id}", replace)
 
 
 def get(table: Table, run_id: str) -> Run:
@@ -53,12 +52,11 @@ def newest(table: Table, plan: str, limit: int) -> tuple[Run, ...]:
 def put_document(table: Table, run: str, name: str, document: Any) -> None:
     """The last writer wins."""
     key = _document_key(run, name)
-    for _ in table.tries("Update Entity", f"document {name} of run {run}"):
-        try:
-            put_record(table, key, document, {}, table.get(key))
-        except Refused:
-            continue
-        return
+
+    def replace() -> None:
+        put_record(table, key, document, {}, table.get(key))
+
+    table.decide("Update Entity", f"document {name} of run {run}", replace)
 
 
 def document(table: Table, run: str, name: str) -> Any | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -12,12 +13,12 @@ from azure.core.pipeline import PipelineResponse
 from azure.data.tables import TableClient, TableEntity, TableTransactionError, UpdateMode
 
 from shared.catalog.azure_table.errors import NO_TABLE, ComeBackLater, TableCall, code_of, collided, mapped
-from shared.catalog.azure_table.errors import ROLE as ROLE
 from shared.catalog.azure_table.keys import Key, end_of
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+Answer = TypeVar("Answer")
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 MOST_RETRIES, BACKOFF_FACTOR, LONGEST_CALL_SECONDS = 3, 0.2, 20
 """The only level of retries, for what the network or the service lost: a step that fails here is repeated by the engine."""
@@ -79,6 +80,7 @@ def _do_not_wait(response: PipelineResponse[Any, Any]) -> None:
     answer = response.http_response
     seconds = answer.headers.get("Retry-After") or ""
     if answer.status_code in (429, 503) and seconds.isdecimal():
+        answer.close()  # that of a transaction is a stream, which would keep its connection
         raise ComeBackLater(answer.status_code, answer.headers.get("x-ms-error-code", ""), float(seconds))
 
 
@@ -145,9 +147,14 @@ class Table:
                     raise
                 raise Refused from error
 
-    def tries(self, operation: str, what: str) -> Iterator[int]:
-        """For a change that is decided on what is read: once more whenever somebody was faster, Throttled in the end."""
-        yield from range(CHANGE_TRIES)
+    def decide(self, operation: str, what: str, attempt: Callable[[], Answer]) -> Answer:
+        """For a change that depends on what is stored: `attempt` reads, decides and writes, anew whenever its write is Refused.
+
+        Raises Throttled when others were faster too often; `what` is how the message calls the thing they want.
+        """
+        for _ in range(CHANGE_TRIES):
+            with suppress(Refused):
+                return attempt()
         raise collided(self.call(operation), what)
 
     def call(self, operation: str) -> TableCall:

@@ -40,10 +40,11 @@ class DyingClient:
             self._left -= 1
             if not self._left and not self._after:
                 raise Killed
-            answer = method(*given, **named)
-            if not self._left:
-                raise Killed
-            return answer
+            try:
+                return method(*given, **named)
+            finally:
+                if not self._left:
+                    raise Killed
 
         return call
 
@@ -84,5 +85,5 @@ def test_a_run_that_dies_at_any_call_leaves_a_whole_journal_and_goes_on(
                 assert (finished.closed_by, finished.not_ours) == ("run", ("uid-of-orders-0",))
                 assert AzureTableCatalog(client).open_pauses() == ()
             else:
-                assert nth > 12
+                assert nth > 10
                 return
