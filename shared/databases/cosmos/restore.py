@@ -109,7 +109,7 @@ def _ask(work: Work, source: Source, item: ItemRestore, previous: DatabaseRestor
         if item.phase == "asking" and item.since and work.now - item.since > NAME_FREE_WITHIN:
             raise NotReady(
                 f"{error.message} {UNTOUCHED}",
-                hint="Names of accounts are global to Azure: somebody else may have it. Ask for the restore again, for another.",
+                hint="Account names are global to Azure: somebody else may have it. Ask for the restore anew, for another.",
             ) from error
         message = f"{work.name}: not begun yet: {error.message}"
         return work.progress(RestoreStage.PREPARING, item.entered("asking", work.now), previous, message)

@@ -15,7 +15,8 @@ from shared.clusters.resources import group_of, kinds
 
 ROOT = Path(__file__).parents[3]
 RBAC = ROOT / "infra" / "kubernetes" / "rbac.yaml"
-VERBS = ("get", "list", "watch", "patch")
+SCHEMA_REPAIR = ROOT / "infra" / "kubernetes" / "schema-repair.yaml"
+VERBS = ("create", "delete", "get", "list", "watch", "patch")
 READ_BY_A_BACKUP = {
     "pods": ("get", "list", "watch"),
     "services": ("list",),
@@ -26,9 +27,9 @@ READ_BY_A_BACKUP = {
 API_GROUP = "rbac.authorization.k8s.io"
 
 
-def documents(kind: str) -> dict[str, dict[str, Any]]:
+def documents(kind: str, file: Path = RBAC) -> dict[str, dict[str, Any]]:
     """By name."""
-    every = yaml.safe_load_all(RBAC.read_text())
+    every = yaml.safe_load_all(file.read_text())
     return {document["metadata"]["name"]: document for document in every if document["kind"] == kind}
 
 
@@ -80,8 +81,18 @@ def test_every_call_in_the_code_is_granted_and_nothing_of_the_restore_is_unused(
     assert ("", "pods", "list") in calls
     assert ("apps", "deployments/scale", "patch") in calls
     everything = granted("scalar-backup") | granted("scalar-restore") | granted("scalar-restore-endpoints", "Role")
-    assert calls <= everything
+    assert calls <= everything | granted_for_repairs()
     assert granted("scalar-restore") <= calls
+
+
+def granted_for_repairs() -> set[tuple[str, str, str]]:
+    return rights(documents("ClusterRole", SCHEMA_REPAIR)["scalar-schema-repair"]["rules"])
+
+
+def test_jobs_may_be_made_only_where_somebody_has_granted_that_beside_everything_else() -> None:
+    jobs = {right for right in with_group(calls_in_the_code()) if right[1] == "jobs"}
+    assert granted_for_repairs() == jobs | {("", "pods/log", "get")}
+    assert not any("jobs" in rule["resources"] for role in documents("ClusterRole").values() for rule in role["rules"])
 
 
 def test_the_verbs_are_the_methods_of_the_api() -> None:

@@ -71,8 +71,8 @@ class Credential:
 
 
 class InProcess(HttpTransport):  # type: ignore[type-arg]
-    """Hands requests to the sandbox's provider. `kill_at` is the number of the changing request at which the process dies: before
-    it takes effect, or after, when its answer is lost."""
+    """Hands requests to the sandbox's provider. `kill_at` is the number of the changing request at which the process dies:
+    before it takes effect, or after, when its answer is lost."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock, self.settings, self.faults = clock, Settings(), Faults()
@@ -237,7 +237,7 @@ class CosmosWorld:
             options = {"autoscaleSettings": {"maxThroughput": 4000}}
         body = {"properties": {"resource": resource, "options": options}}
         sql.begin_create_update_sql_container(GROUP, account, database, name, body, polling=False)
-        self.clock.advance(1)
+        self.clock.advance(30)
         self.add_procedure(account, database, name)
 
     def add_procedure(self, account: str, database: str, container: str) -> None:
