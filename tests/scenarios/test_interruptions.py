@@ -8,7 +8,9 @@ import json
 import random
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -24,10 +26,8 @@ STEPS = {"pause": 0.7, "capture": 1.6, "resume": 0.5}
 SLOW = {"SANDBOX_PAUSE_LATENCY_SECONDS": "0.8"}
 """A Pause takes effect so long after it was sent: also when its sender has died meanwhile."""
 SEED = 20261124
-SHORTEST = {"hold": "2s", "drain": "1s", "max_pause": f"{3 + RESUME_ALLOWANCE_SECONDS:.0f}s"}
-"""The watchdog wakes as early as a plan allows for this hold and drain."""
-LONGER = {"hold": "5s", "drain": "1s", "max_pause": f"{6 + RESUME_ALLOWANCE_SECONDS:.0f}s"}
-"""Still paused when the other execution has been stopped."""
+CAUGHT = {"hold": "5s", "drain": "1s", "max_pause": f"{6 + RESUME_ALLOWANCE_SECONDS:.0f}s"}
+"""A hold to be stopped in. The watchdog wakes as early as a plan allows for it."""
 
 
 @dataclass
@@ -50,11 +50,9 @@ def interrupted(shared_deployment: Deployment) -> Iterator[Interrupted]:
             deployment.world.install(f"dies-in-{step}", pods=2, wait=False, environment=SLOW)
         for name in ("left-alone", "rescued"):
             deployment.world.install(name)
-        pauses = {"left-alone": SHORTEST, "rescued": LONGER}
-        stopped = {name: deployment.start(deployment.apply(name, name, **pause)) for name, pause in pauses.items()}
-        for name, execution in stopped.items():
-            deployment.await_pause(name)
-            _stop(deployment, execution)
+        stopped = {name: deployment.start(deployment.apply(name, name, **CAUGHT)) for name in ("left-alone", "rescued")}
+        with ThreadPoolExecutor(len(stopped)) as threads:
+            list(threads.map(partial(_stop_when_paused, deployment), stopped, stopped.values()))
         commands = {step: _run_to_be_killed(deployment, step, random.Random(f"{SEED} {step}")) for step in STEPS}
         rescued = deployment.command("unpause", "--plan", "rescued", "-o", "json")
         following = deployment.start("rescued")
@@ -62,7 +60,8 @@ def interrupted(shared_deployment: Deployment) -> Iterator[Interrupted]:
         yield Interrupted(killed, stopped, rescued, deployment.finish(following))
 
 
-def _stop(deployment: Deployment, execution: Execution) -> None:
+def _stop_when_paused(deployment: Deployment, helm_release: str, execution: Execution) -> None:
+    deployment.await_pause(helm_release)
     states = deployment.world.aws.client("stepfunctions")
     states.stop_execution(executionArn=execution.arn, error="Operator", cause="stopped while paused")
 
