@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
+from infra.sandbox.azure.arm.faults import Fault
+from infra.sandbox.azure.arm.rights import RoleAssignment
+from infra.sandbox.azure.server import SUBSCRIPTION
 from infra.sandbox.relational.client import Connection, DatabaseError, DatabaseUnreachable, SqlClient
 from tests.contract.azure_arm.conftest import GROUP, Azure
 from tests.contract.azure_arm.dialects import DIALECTS, LOGIN, MYSQL, OLD_MYSQL, OLD_POSTGRESQL, PASSWORD, POSTGRESQL, Dialect
 
-SUBNET = "/subscriptions/s/resourceGroups/n/providers/Microsoft.Network/virtualNetworks/v/subnets/db"
-ZONE = "/subscriptions/s/resourceGroups/n/providers/Microsoft.Network/privateDnsZones/z"
+NETWORKS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-network/providers/Microsoft.Network"
+SUBNET, ZONE = f"{NETWORKS}/virtualNetworks/v/subnets/db", f"{NETWORKS}/privateDnsZones/z"
 EVERYWHERE = ("0.0.0.0", "255.255.255.255")
 
 
@@ -252,6 +255,29 @@ def test_a_restore_does_not_cross_from_private_to_public_access(azure: Azure) ->
     assert restored.properties.network.public_network_access == "Disabled"
 
 
+def test_a_subnet_takes_the_right_to_join_it(azure: Azure) -> None:
+    operator = azure.running.entra.add()
+    scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+    azure.running.resource_manager.roles.append(RoleAssignment(operator.object_id, scope, frozenset({"*"})))
+    network = MYSQL.models.Network(delegated_subnet_resource_id=SUBNET, private_dns_zone_resource_id=ZONE)
+    with azure.sdk(MYSQL.client_class, operator) as client, pytest.raises(HttpResponseError, match="subnets/join/action"):
+        MYSQL.create(client, "orders", network=network)
+
+
+def test_a_replica_shows_its_sources_rows_takes_no_writes_and_is_no_source_of_a_restore(new_mysql: Bank) -> None:
+    client = new_mysql.client
+    source = client.servers.get(GROUP, "orders").id
+    MYSQL.put(client, "orders-read", MYSQL.server(create_mode="Replica", source_server_resource_id=source))
+    assert [each.name for each in client.replicas.list_by_server(GROUP, "orders")] == ["orders-read"]
+    assert new_mysql.balance("orders-read") == 10
+    with pytest.raises(DatabaseError, match="ReadOnly"):
+        new_mysql.connect("orders-read").put("accounts", "1", {"balance": 0})
+    with pytest.raises(HttpResponseError, match="ReplicaNotSupported"):
+        MYSQL.restore(client, "orders-read", "orders-r1", new_mysql.azure.now - 5)
+    new_mysql.restore("orders-r1")
+    assert list(client.replicas.list_by_server(GROUP, "orders-r1")) == []
+
+
 def test_mysql_brings_its_subnet_along(azure: Azure) -> None:
     network = MYSQL.models.Network(delegated_subnet_resource_id=SUBNET, private_dns_zone_resource_id=ZONE)
     with azure.sdk(MYSQL.client_class) as client:
@@ -276,8 +302,6 @@ def test_the_old_api_of_postgresql_knows_no_standby_in_the_same_zone(azure: Azur
 
 
 def test_a_restore_can_fail_late(azure: Azure) -> None:
-    from infra.sandbox.azure.arm.faults import Fault
-
     with azure.sdk(OLD_MYSQL.client_class) as client:
         bank = opened(azure, OLD_MYSQL, client)
         fault = Fault("operation", "/orders-r1", "PUT", code="OperationFailed", message="No capacity.")

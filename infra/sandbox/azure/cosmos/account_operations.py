@@ -6,6 +6,7 @@ import copy
 
 from azure.mgmt.cosmosdb import models
 
+from infra.sandbox.azure.arm.linked import JOIN_BY_SERVICE_ENDPOINT, require, require_identities
 from infra.sandbox.azure.arm.requests import Answer, Request, Route
 from infra.sandbox.azure.cosmos.accounts import (
     DEFAULTS,
@@ -75,6 +76,7 @@ class AccountOperations:
             raise bad_request("A PUT of a database account needs location and properties.locations.")
         if properties.get("databaseAccountOfferType") != "Standard":
             raise bad_request("properties.databaseAccountOfferType must be Standard.")
+        _check_linked(request)
         if self._inventory.find(request) is not None:
             return self._replace(request)
         name = request.names["account"]
@@ -135,6 +137,7 @@ class AccountOperations:
 
     def _patch(self, request: Request) -> Answer:
         account = self._inventory.unlocked_account(request)
+        _check_linked(request)
         given = {name: value for name, value in request.properties.items() if name in DEFAULTS}
         tags = request.body.get("tags")
         return self._change(account, request, account.properties | given, account.tags if tags is None else tags)
@@ -209,6 +212,11 @@ class AccountOperations:
             request, self._inventory.settings.cosmos_resource_seconds, done, location=account.location
         )
         return Answer(202, None, headers)
+
+
+def _check_linked(request: Request) -> None:
+    require(request, JOIN_BY_SERVICE_ENDPOINT, [rule["id"] for rule in request.properties.get("virtualNetworkRules") or []])
+    require_identities(request)
 
 
 def _ordered(locations: list[Json]) -> list[Json]:

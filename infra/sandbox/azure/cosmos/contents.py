@@ -133,7 +133,7 @@ class Contents:
         found = Contents()
         for database in wanted:
             live = self.databases.get(database)
-            found.put_database(database, live and live.throughput, now)
+            found.put_database(database, live.throughput if live else None, now)
             for name in wanted[database]:
                 resource = items[(database, name), None]
                 there = live.containers.get(name) if live else None

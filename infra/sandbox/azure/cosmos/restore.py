@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import re
 
+from infra.sandbox.azure.arm.linked import require
 from infra.sandbox.azure.arm.operations import seconds_of, utc
 from infra.sandbox.azure.arm.requests import Request
 from infra.sandbox.azure.cosmos.accounts import (
@@ -21,9 +22,9 @@ from infra.sandbox.azure.cosmos.accounts import (
 )
 from infra.sandbox.azure.cosmos.contents import Contents
 from infra.sandbox.azure.cosmos.inventory import Inventory
-from infra.sandbox.azure.refusals import RefusedError
 
 RESTORE = "Microsoft.DocumentDB/locations/restorableDatabaseAccounts/restore/action"
+"""Cannot be given on a resource group, because restorable accounts are in none."""
 _SOURCE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.DocumentDB/locations/(?P<location>[^/]+)/"
     r"restorableDatabaseAccounts/(?P<instance>[^/]+)",
@@ -66,14 +67,7 @@ def _source(inventory: Inventory, request: Request, parameters: Json, regions: l
     found = _SOURCE.fullmatch(parameters.get("restoreSource") or "")
     if found is None:
         raise bad_request("restoreParameters.restoreSource must be the id of a restorable database account.")
-    if not request.may(RESTORE, found[0]):
-        raise RefusedError(
-            403,
-            "LinkedAuthorizationFailed",
-            f"The client with object id '{request.object_id}' has permission to perform action "
-            f"'Microsoft.DocumentDB/databaseAccounts/write' on scope '{request.path}'; however, it does not have permission to "
-            f"perform action '{RESTORE}' on the linked scope '{found[0]}'. The right cannot be given on a resource group.",
-        )
+    require(request, RESTORE, [found[0]])
     if len(regions) != 1:
         raise bad_request("An account is restored into one location: add the others when the restore has ended.")
     where = parameters.get("sourceBackupLocation") or regions[0]["locationName"]

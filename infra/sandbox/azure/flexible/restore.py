@@ -21,7 +21,7 @@ _ID = re.compile(
 def restored_server(inventory: Inventory, request: Request) -> Server:
     """What a PUT with createMode PointInTimeRestore makes, not yet Ready. Raises RefusedError."""
     engine, settings = inventory.engine, inventory.settings
-    source = _source(inventory, request)
+    source = source_of(inventory, request)
     at = _moment(inventory, source, request)
     inherits = settings.servers_restore_inherits > 0
     kept: Json = copy.deepcopy(source.settings) | {"highAvailability": {"mode": "Disabled"}, "createMode": "PointInTimeRestore"}
@@ -50,18 +50,23 @@ def restored_server(inventory: Inventory, request: Request) -> Server:
     )
 
 
-def _source(inventory: Inventory, request: Request) -> Server:
+def source_of(inventory: Inventory, request: Request) -> Server:
+    """The server that the body names as the one to make another of. Raises RefusedError."""
     source_id = request.properties.get("sourceServerResourceId") or ""
     found = _ID.fullmatch(source_id)
     source = inventory.find(found["group"], found["name"]) if found else None
     if found is None or source is None or found["namespace"].lower() != inventory.engine.namespace.lower():
         raise RefusedError(400, "SourceServerNotFound", f"sourceServerResourceId '{source_id}' is no server of this engine.")
     if source.state not in (READY, UPDATING, STOPPED):
-        raise RefusedError(409, "ServerIsBusy", f"Cannot restore from server {source.name}: it is {source.state}.")
+        raise RefusedError(409, "ServerIsBusy", f"Cannot make another server from server {source.name}: it is {source.state}.")
+    if source.is_replica:
+        raise RefusedError(
+            400, "ReplicaNotSupported", f"Server {source.name} is a replica: name the server that it replicates."
+        )
     wished = str(request.body["location"]).replace(" ", "").lower()
     if wished != source.location.replace(" ", "").lower():
         raise RefusedError(
-            400, "InvalidLocation", f"A restore is in the region of its source: {source.location}, not {wished}."
+            400, "InvalidLocation", f"The new server must be in the region of its source: {source.location}, not {wished}."
         )
     return source
 

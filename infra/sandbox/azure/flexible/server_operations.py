@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+from infra.sandbox.azure.arm.linked import JOIN_DNS_ZONE, JOIN_SUBNET, require, require_identities
 from infra.sandbox.azure.arm.requests import RESOURCE_GROUP, SUBSCRIPTION, Answer, Request, Route
-from infra.sandbox.azure.flexible.restore import restored_server
+from infra.sandbox.azure.flexible.restore import restored_server, source_of
 from infra.sandbox.azure.flexible.servers import DISABLED, DROPPING, READY, STOPPED, UPDATING, Inventory, Json, Server
 from infra.sandbox.azure.refusals import RefusedError
 from infra.sandbox.relational.volume import Volume
@@ -39,6 +40,7 @@ class ServerOperations:
             Route("DELETE", server, self._delete, none),
             Route("POST", f"{server}/restart", self._restart, dict(engine.restart_bodies)),
             Route("POST", f"{server}/stop", self._stop, none),
+            Route("GET", f"{server}/replicas", self._list_replicas, none if engine.name == "mysql" else {engine.new: None}),
             Route("POST", f"{server}/start", self._start, none),
         ]
 
@@ -63,8 +65,11 @@ class ServerOperations:
                 raise RefusedError(409, "ServerNameAlreadyExists", message)
             return self._patch(request)
         self._inventory.check_new(request.names["server"])
+        self._check_linked(request)
         if mode == "PointInTimeRestore":
             return self._begin(request, restored_server(self._inventory, request), settings.servers_restore_seconds)
+        if mode == "Replica":
+            return self._begin(request, self._replica(request), settings.servers_create_seconds)
         if mode not in ("Default", "Create"):
             raise RefusedError(400, "InvalidCreateMode", f"createMode {mode} is not offered in this subscription.")
         return self._begin(request, self._new(request), settings.servers_create_seconds)
@@ -107,6 +112,38 @@ class ServerOperations:
         volume.set_password(properties["administratorLoginPassword"], request.now, server.forget_before(request.now))
         return server
 
+    def _replica(self, request: Request) -> Server:
+        """Of a server that exists; it shows that server's rows and takes no writes."""
+        source = source_of(self._inventory, request)
+        role = {"replicationRole": "Replica", "sourceServerResourceId": source.id, "createMode": "Replica"}
+        return Server(
+            engine=self._engine,
+            subscription=request.names["subscription"],
+            group=request.names["group"],
+            name=request.names["server"],
+            location=request.body["location"],
+            login=source.login,
+            settings=copy.deepcopy(source.settings) | {"highAvailability": {"mode": "Disabled"}} | role,
+            tags=request.body.get("tags") or {},
+            identity=request.body.get("identity"),
+            volume=source.volume,
+            created_at=request.now,
+            state=self._engine.state_while_created(request.api_version),
+            parameters=dict(source.parameters),
+            firewall=dict(source.firewall),
+        )
+
+    def _list_replicas(self, request: Request) -> Answer:
+        source = self._inventory.server(request)
+        found = [each for each in self._inventory.servers.values() if each.settings.get("sourceServerResourceId") == source.id]
+        return Answer(200, {"value": [server.shown(request.now) for server in found if server.is_replica]})
+
+    def _check_linked(self, request: Request) -> None:
+        network = request.properties.get("network") or {}
+        require(request, JOIN_SUBNET, [each for each in [network.get("delegatedSubnetResourceId")] if each])
+        require(request, JOIN_DNS_ZONE, [each for each in [network.get(self._engine.dns_zone)] if each])
+        require_identities(request)
+
     def _begin(self, request: Request, server: Server, seconds: float) -> Answer:
         self._inventory.servers[server.name] = server
         backup_seconds = self._inventory.settings.servers_first_backup_seconds
@@ -124,6 +161,7 @@ class ServerOperations:
 
     def _patch(self, request: Request) -> Answer:
         server, given = self._inventory.ready_server(request, READY), request.properties
+        self._check_linked(request)
         wished = copy.deepcopy(server.settings)
         for name in _CHANGEABLE:
             if given.get(name) is not None:

@@ -64,16 +64,21 @@ class Server:
         return bool(self.settings["network"].get("delegatedSubnetResourceId"))
 
     @property
+    def is_replica(self) -> bool:
+        return self.settings.get("replicationRole") == "Replica"
+
+    @property
     def is_burstable(self) -> bool:
         return bool(self.settings["sku"]["tier"] == "Burstable")
 
     def earliest_restore(self, now: float) -> float | None:
         if self.first_backup_at is None or self.first_backup_at > now:
             return None
-        return max(self.first_backup_at, now - self.settings["backup"]["backupRetentionDays"] * _SECONDS_PER_DAY)
+        return max(self.first_backup_at, self.forget_before(now))
 
     def forget_before(self, now: float) -> float:
-        return now - self.settings["backup"]["backupRetentionDays"] * _SECONDS_PER_DAY
+        days: int = self.settings["backup"]["backupRetentionDays"]
+        return now - days * _SECONDS_PER_DAY
 
     def session(self, port: int, user: str, password: str, now: float) -> Session:
         """Raises ConnectionRefused."""
@@ -85,7 +90,7 @@ class Server:
             raise ConnectionRefused("WrongPort", f"Connection refused: {self.host} does not listen on port {port}.")
         if user != self.login or password != self.volume.password:
             raise ConnectionRefused("AccessDenied", f"Access denied for user '{user}' at {self.host}.")
-        return Session(self.volume, self.forget_before(now), writable=True)
+        return Session(self.volume, self.forget_before(now), writable=not self.is_replica)
 
     def _lets_in(self) -> bool:
         if self.is_private:
