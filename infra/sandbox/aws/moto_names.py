@@ -101,6 +101,8 @@ _EXPECTED = {
     f"{_PARSER}.backend.execution_worker:ExecutionWorker._get_evaluation_environment": ["self"],
     f"{_PARSER}.asl.component.common.retry.retrier_decl:RetrierDecl._eval_body": ["self", "env"],
     f"{_PARSER}.asl.component.common.error_name.error_equals_decl:ErrorEqualsDecl._eval_body": ["self", "env"],
+    f"{_PARSER}.asl.component.state.exec.state_map.iteration.iteration_worker:CustomErrorName": ["error_name"],
+    f"{_PARSER}.asl.component.state.exec.state_parallel.branches_decl:CustomErrorName": ["error_name"],
     f"{_PARSER}.asl.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval": None,
     f"{_PARSER}.asl.component.state.wait.wait_function.timestamp:Timestamp._get_wait_seconds": ["self", "env"],
     f"{_PARSER}.asl.utils.encoding:_DateTimeEncoder.default": ["self", "o"],

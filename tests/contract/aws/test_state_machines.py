@@ -116,6 +116,20 @@ def test_a_failing_child_fails_its_parent_by_name(make_machine: Any, run: Any) -
     assert json.loads(found["cause"])["Error"] == "Broken"
 
 
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_a_failing_child_inside_a_map_or_a_branch_can_be_caught_behind_it(make_machine: Any, run: Any, kind: str) -> None:
+    child = make_machine("child", {"Type": "Fail", "Error": "Broken", "Cause": "why"})
+    inner = {"StartAt": "Child", "States": {"Child": task(f"{START}.sync:2", {"StateMachineArn": child})}}
+    outer: dict[str, Any] = {"Type": kind, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}], "End": True}
+    outer |= {"ItemProcessor": inner, "ItemsPath": "$.items"} if kind == "Map" else {"Branches": [inner]}
+    definition = {"StartAt": "All", "States": {"All": outer, "Caught": {"Type": "Pass", "End": True}}}
+    found = run(make_machine("parent", definition=definition), {"items": [1]})
+    assert found["status"] == "SUCCEEDED", found
+    output = json.loads(found["output"])
+    assert output["Error"] == "States.TaskFailed"
+    assert json.loads(output["Cause"])["Error"] == "Broken"
+
+
 def test_starting_a_child_whose_name_is_taken_has_a_name_to_catch(make_machine: Any, run: Any) -> None:
     child = make_machine("child", {"Type": "Pass", "End": True})
     run(child, name="once")
