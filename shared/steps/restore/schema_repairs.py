@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
-from shared.model.azure_endpoint import account_keys
 from shared.model.errors import NotReady
 from shared.model.plan import Release
+from shared.model.rds_endpoint import jdbc_host
 from shared.model.records import Value, replace
 from shared.model.schema_repair import RepairProgress
 from shared.model.storage import ReleaseStorage
@@ -67,5 +68,10 @@ async def _users_of(hosts: set[str], releases: Sequence[Release], rooms: Rooms) 
 
 
 def _leads_to(release: ReleaseStorage, hosts: set[str]) -> bool:
-    keys = {key for host in hosts for key in account_keys(f"https://{host}")}
-    return any(key in keys for storage in release.storages for key in account_keys(storage.contact_point))
+    return any(_host(storage.contact_point) in hosts for storage in release.storages)
+
+
+def _host(contact_point: str) -> str:
+    """Of a JDBC URL, or of a URI."""
+    named = jdbc_host(contact_point)
+    return named.host if named else urlsplit(contact_point).hostname or ""
