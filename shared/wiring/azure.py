@@ -148,6 +148,12 @@ class AzureRooms:
         match kind:
             case "CosmosAccount":
                 return self._cosmos
+            case "FlexibleServer":
+                from shared.databases.flexible_servers import FlexibleServerAccess
+
+                if not self._resource_manager:
+                    return FlexibleServerAccess(self._credential, self.clock)
+                return FlexibleServerAccess(self._credential, self.clock, resource_manager=self._resource_manager)
         raise InvalidRequest(f"{kind} is no database of Azure.", hint="It belongs to a deployment on AWS.")
 
     def _find_deployment(self, release: Release) -> tuple[str, str]:

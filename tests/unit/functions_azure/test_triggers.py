@@ -290,10 +290,10 @@ def test_the_app_has_every_orchestrator_activity_and_trigger_by_its_name() -> No
         called.setdefault(item.trigger, set()).add(item.called)
     assert called["orchestrationTrigger"] == {
         "backup", "watchdog", "protect_database", "restore", "restore_database", "restore_pods", "restore_request",
-        "check_plan", "unpause", "record_end", "clean_up",
+        "check_plan", "describe", "unpause", "record_end", "clean_up",
     }  # fmt: skip
     assert called["activityTrigger"] == {
-        "arm", "check", "run", "window", "watchdog", "protect", "restore", "applications", "databases",
+        "arm", "check", "describe", "run", "window", "watchdog", "protect", "restore", "applications", "databases",
     }  # fmt: skip
     assert called["httpTrigger"] == {"backup_by_http", "restore_by_http"}
     assert called["timerTrigger"] == {"start_due_plans", "look_after_runs", "discard_old_copies"}
