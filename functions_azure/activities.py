@@ -5,12 +5,14 @@ The SDKs of the rooms are imported when a step first asks for its room, so index
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import azure.durable_functions as df
 
 from functions_azure.client import binding_of
 from functions_azure.runtime import Result, StepHandler, failure
+from functions_azure.settings import Settings
 from shared.model.errors import BackupError, Temporary
 from shared.steps.begin import begin
 from shared.steps.capture import capture
@@ -111,6 +113,23 @@ async def applications_activity(request: dict[str, Any]) -> dict[str, Any]:
 async def databases_activity(request: dict[str, Any]) -> dict[str, Any]:
     """Restores databases, cuts over, deletes old copies when their time is over. The only one that can destroy data."""
     return await HANDLERS["databases"](request)
+
+
+@blueprint.activity_trigger(input_name="request", activity="describe")
+async def describe_activity(request: dict[str, Any]) -> dict[str, Any]:
+    """Where the catalog and the topic of this deployment are: addresses, no secret among them."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except BackupError as error:
+        return failure(error.code, str(error), error.hint)
+    return {
+        "ok": True,
+        "answer": {
+            "catalog_endpoint": settings.catalog_endpoint,
+            "catalog_table": settings.catalog_table,
+            "event_topic": settings.event_topic,
+        },
+    }
 
 
 @blueprint.activity_trigger(input_name="request", activity="arm")

@@ -31,6 +31,12 @@ def unpause(context: df.DurableOrchestrationContext) -> Steps[Any]:
     return (yield from _ask(context, "watchdog", "unpause", NEVER))
 
 
+@blueprint.orchestration_trigger(context_name="context", orchestration="describe")
+def describe(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """Input: none. For the command line, which knows nothing of the app but its address."""
+    return (yield from _ask(context, "describe", "describe", BEGINNING))
+
+
 @blueprint.orchestration_trigger(context_name="context", orchestration="record_end")
 def record_end(context: df.DurableOrchestrationContext) -> Steps[Any]:
     """Input: `detail`, as the step `ended` takes it."""

@@ -31,7 +31,7 @@ from infra.sandbox.proof import audit_kept_copies, audit_second
 from infra.sandbox.world import NAMESPACE, PLAN_NAME, ROOT, TIMEZONE, World
 from shared.cli.engine import Execution
 from shared.cli.follow import View, follow, only_new
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator
 from shared.cli.progress import picture, story
 from shared.model.restore_point import PauseWindow, RestorePoint
 from shared.model.times import iso
@@ -107,7 +107,7 @@ def _scheduled_run(console: Console, world: World) -> View:
     due += timedelta(days=1) if due <= local else timedelta()
     world.aws.set_scheduler_clock(due + timedelta(seconds=1))
     console.print(f"\n[bold]The scheduler's clock reads {due:%H:%M} {TIMEZONE}: the schedule fires.")
-    operator = Operator(os.environ["SCALAR_BACKUP_STACK"], world.aws.region)
+    operator = AwsOperator(os.environ["SCALAR_BACKUP_STACK"], world.aws.region)
     execution = _started_execution(world)
     if not console.is_terminal:
         return follow(operator, execution, PLAN_NAME, None, only_new(story, console.print))

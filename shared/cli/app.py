@@ -14,7 +14,7 @@ import click
 from shared.cli.backup import backup
 from shared.cli.check import check
 from shared.cli.deployment import DEFAULT_STACK
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator, Operator
 from shared.cli.output import note
 from shared.cli.plans import plan
 from shared.cli.points import points
@@ -100,15 +100,28 @@ def _keep_traceback() -> str:
     "--region", envvar="AWS_REGION", show_envvar=True,
     help="AWS region of the stack. Default: as the AWS profile says.",
 )  # fmt: skip
+@click.option(
+    "--app", metavar="URL", envvar="SCALAR_BACKUP_APP", show_envvar=True,
+    help="Address of the function app of a deployment on Azure, such as https://NAME.azurewebsites.net. Its system key "
+    "durabletask_extension is taken from SCALAR_BACKUP_APP_KEY. Left out, the deployment is the stack on AWS.",
+)  # fmt: skip
 @click.version_option(package_name="scalar-backup")
 @click.pass_context
-def main(context: click.Context, stack: str, region: str | None) -> None:
+def main(context: click.Context, stack: str, region: str | None, app: str | None) -> None:
     """Consistent backups and restores of ScalarDB and ScalarDL on managed cloud databases.
 
     Exit codes: 0 done; 1 the operation failed; 2 a service could not be reached; 3 wrong usage or invalid input;
     4 anything unexpected; 130 you stopped waiting for a run with Ctrl-C.
     """
-    context.obj = context.obj or Operator(stack, region)
+    context.obj = context.obj or _operator(stack, region, app)
+
+
+def _operator(stack: str, region: str | None, app: str | None) -> Operator:
+    if app is None:
+        return AwsOperator(stack, region)
+    from shared.cli.azure_operator import KEY_VARIABLE, AzureOperator
+
+    return AzureOperator(app, os.environ.get(KEY_VARIABLE, ""), os.environ.get("AZURE_RESOURCE_MANAGER", ""))
 
 
 for _command in (plan, check, backup, restore, runs, points, unpause):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from shared.cli.aws_errors import calling
@@ -19,7 +19,7 @@ RESTORE_READ_TIMEOUT_SECONDS = 910.0
 
 
 class Execution(NamedTuple):
-    """One execution of a state machine. `status` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED …
+    """One execution. `status` is Step Functions' word, also on Azure: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED …
 
     `error` and `cause` are empty while it runs. `console` is the link to it, empty when this is not AWS itself.
     """
@@ -35,15 +35,40 @@ class Execution(NamedTuple):
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
 
 
-class Engine:
-    """The executions and functions of one deployment."""
+class Engine(Protocol):
+    """The executions and functions of one deployment. Errors are those of the product, raised by name."""
+
+    def start_backup(self, plan: str, reason: str) -> Execution:
+        """Starts a run. Safe to repeat when its answer was lost."""
+
+    def look(self, execution: Execution) -> Execution:
+        """The execution as it is now."""
+
+    def check(self, plan: str) -> dict[str, Any]:
+        """What the check answers: `plan`, `revision`, `ok`, `pause` and `checks`."""
+
+    def restore(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What is answered to a payload with an `action`, see `shared.steps.restore.restore_request`."""
+
+    def started(self, arn: str) -> Execution:
+        """An execution that the deployment has started itself."""
+
+    def unpause(self, selector: dict[str, str]) -> dict[str, Any]:
+        """Resumes pods from inside the network of the cluster. `selector` is `{"run": …}` or `{"plan": …}`.
+
+        Answer: `runs`, the ids of the runs whose pause was ended, and `resumed`, the number of pods.
+        """
+
+
+class StepFunctionsEngine:
+    """`Engine` of a deployment on AWS."""
 
     def __init__(self, session: Any, deployment: Deployment) -> None:
         self._session = session
         self._deployment = deployment
 
     def start_backup(self, plan: str, reason: str) -> Execution:
-        """Starts a run. The name of the execution makes it safe for boto3 to repeat a call whose answer was lost."""
+        """The name of the execution makes it safe for boto3 to repeat a call whose answer was lost."""
         document = json.dumps({"action": "backup", "plan": plan, "reason": reason})
         arn = self._deployment.backup_state_machine
         with calling("states:StartExecution"):
@@ -53,28 +78,20 @@ class Engine:
         return self.started(str(started["executionArn"]))
 
     def look(self, execution: Execution) -> Execution:
-        """The execution as it is now."""
         with calling("states:DescribeExecution"):
             found = self._states().describe_execution(executionArn=execution.arn)
         return execution._replace(status=found["status"], error=found.get("error", ""), cause=found.get("cause", ""))
 
     def check(self, plan: str) -> dict[str, Any]:
-        """What the check function answers: `plan`, `revision`, `ok`, `pause` and `checks`."""
         return self._invoke(self._deployment.check_function, {"step": "check", "plan": plan})
 
     def restore(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """What the restore function answers to a payload with an `action`, see `shared.steps.restore.restore_request`."""
         return self._invoke(self._deployment.restore_function, payload, RESTORE_READ_TIMEOUT_SECONDS)
 
     def started(self, arn: str) -> Execution:
-        """An execution that the deployment has started itself."""
         return Execution(arn, "RUNNING", console=self._console_link(arn))
 
     def unpause(self, selector: dict[str, str]) -> dict[str, Any]:
-        """Resumes pods from inside the network of the cluster. `selector` is `{"run": …}` or `{"plan": …}`.
-
-        Answer: `runs`, the ids of the runs whose pause was ended, and `resumed`, the number of pods.
-        """
         return self._invoke(self._deployment.watchdog_function, {"step": "unpause", **selector})
 
     def _invoke(

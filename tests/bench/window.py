@@ -14,7 +14,7 @@ from statistics import median
 
 from infra.sandbox.world import PLAN_NAME, STACK, World
 from shared.cli.follow import follow
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator
 from shared.model.plan import Plan
 from shared.model.records import replace
 from shared.model.run import Evidence
@@ -53,7 +53,7 @@ _LABELS = {
 
 def measure() -> Section:
     with World() as world, world.environment():
-        operator = Operator(STACK, world.aws.region)
+        operator = AwsOperator(STACK, world.aws.region)
         # The kept copies have nothing to do with the pause; without them a run takes half the time.
         plan = replace(world.plan(), backup=replace(world.plan().backup, kept_copy=False))
         operator.catalog.put_plan(plan, operator.now())
@@ -78,7 +78,7 @@ def _whole(split: Split) -> float:
     return float(sum(getattr(split, each.name) for each in fields(Split)))
 
 
-def _run(world: World, operator: Operator, plan: Plan) -> Split:
+def _run(world: World, operator: AwsOperator, plan: Plan) -> Split:
     execution = operator.engine.start_backup(PLAN_NAME, "benchmark")
     view = follow(operator, execution, PLAN_NAME, None, lambda _: None)
     if not view.has_succeeded or view.run is None:

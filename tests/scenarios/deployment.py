@@ -17,7 +17,7 @@ import grpc
 
 from infra.sandbox.world import ROOT, STACK, World
 from shared.cli.engine import Engine, Execution
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator
 from shared.model.checks import CheckResult, failures
 from shared.model.errors import UnknownRun
 from shared.model.plan_document import parse_plan
@@ -56,8 +56,8 @@ class Deployment:
     # -- as an operator
 
     @cached_property
-    def _operator(self) -> Operator:
-        return Operator(STACK, self.world.aws.region)
+    def _operator(self) -> AwsOperator:
+        return AwsOperator(STACK, self.world.aws.region)
 
     @property
     def engine(self) -> Engine:

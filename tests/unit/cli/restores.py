@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from shared.cli import main
 from shared.cli.engine import Execution
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator
 from shared.model.run import Run
 from tests.unit.steps.restore.engine import RestoreEngine
 from tests.unit.steps.restore.world import RestoreWorld
@@ -20,7 +20,7 @@ from tests.unit.steps.restore.world import RestoreWorld
 _STATUSES = {"STOPPED": "ABORTED"}
 
 
-class Restores(Operator):
+class Restores(AwsOperator):
     """The operator and the restore's engine in one. Executions go on only while a command sleeps. `asked` are the payloads."""
 
     def __init__(self, world: RestoreWorld | None = None) -> None:

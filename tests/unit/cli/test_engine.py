@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from shared.cli.aws_errors import calling
 from shared.cli.deployment import Deployment, find_deployment
-from shared.cli.engine import Engine, Execution
+from shared.cli.engine import Execution, StepFunctionsEngine
 from shared.model.errors import (
     BackupError,
     Forbidden,
@@ -119,7 +119,7 @@ def test_every_refusal_of_aws_is_an_error_of_the_product_with_its_cause(raised: 
 def test_the_restore_function_is_given_the_payload_and_the_time_it_needs() -> None:
     session = FakeAws(invoke=answered({"ok": True}))
     payload = {"action": "restore", "plan": "orders-prod"}
-    assert Engine(session, DEPLOYMENT).restore(payload) == {"ok": True}
+    assert StepFunctionsEngine(session, DEPLOYMENT).restore(payload) == {"ok": True}
     ((_, arguments),) = session.calls
     assert (arguments["FunctionName"], json.loads(arguments["Payload"])) == ("restore", payload)
     assert session.configurations["lambda"].read_timeout > 900
@@ -128,12 +128,14 @@ def test_the_restore_function_is_given_the_payload_and_the_time_it_needs() -> No
 
 def test_a_missing_right_is_named() -> None:
     with pytest.raises(Forbidden, match="need the right states:StartExecution"):
-        Engine(FakeAws(start_execution=refused("AccessDenied")), DEPLOYMENT).start_backup("orders-prod", "on-demand")
+        StepFunctionsEngine(FakeAws(start_execution=refused("AccessDenied")), DEPLOYMENT).start_backup(
+            "orders-prod", "on-demand"
+        )
 
 
 def test_a_backup_is_one_named_execution_of_the_backup_machine() -> None:
     aws = FakeAws(start_execution={"executionArn": "arn:x"})
-    execution = Engine(aws, DEPLOYMENT).start_backup("orders-prod", "pre-upgrade")
+    execution = StepFunctionsEngine(aws, DEPLOYMENT).start_backup("orders-prod", "pre-upgrade")
     ((_, asked),) = aws.calls
     assert asked["stateMachineArn"] == OUTPUTS["BackupStateMachineArn"]
     assert json.loads(asked["input"]) == {"action": "backup", "plan": "orders-prod", "reason": "pre-upgrade"}
@@ -146,17 +148,19 @@ def test_a_backup_is_one_named_execution_of_the_backup_machine() -> None:
 
 def test_elsewhere_than_aws_there_is_no_console() -> None:
     aws = FakeAws("http://127.0.0.1:5000", start_execution={"executionArn": "arn:x"})
-    assert Engine(aws, DEPLOYMENT).start_backup("orders-prod", "on-demand").console == ""
+    assert StepFunctionsEngine(aws, DEPLOYMENT).start_backup("orders-prod", "on-demand").console == ""
 
 
 def test_an_execution_is_looked_at() -> None:
     aws = FakeAws(describe_execution={"status": "FAILED", "error": "NotReady", "cause": "why"})
-    assert Engine(aws, DEPLOYMENT).look(Execution("arn:x", "RUNNING")) == Execution("arn:x", "FAILED", "NotReady", "why")
+    assert StepFunctionsEngine(aws, DEPLOYMENT).look(Execution("arn:x", "RUNNING")) == Execution(
+        "arn:x", "FAILED", "NotReady", "why"
+    )
 
 
 def test_every_client_has_time_outs_and_an_invocation_is_never_repeated() -> None:
     aws = FakeAws(invoke=answered({"ok": True}), describe_execution={"status": "RUNNING"})
-    engine = Engine(aws, DEPLOYMENT)
+    engine = StepFunctionsEngine(aws, DEPLOYMENT)
     engine.check("orders-prod")
     engine.look(Execution("arn:x", "RUNNING"))
     assert aws.configurations["lambda"].retries["total_max_attempts"] == 1
@@ -167,9 +171,9 @@ def test_every_client_has_time_outs_and_an_invocation_is_never_repeated() -> Non
 
 def test_functions_are_asked_for_one_step() -> None:
     aws = FakeAws(invoke=answered({"ok": True}))
-    Engine(aws, DEPLOYMENT).check("orders-prod")
+    StepFunctionsEngine(aws, DEPLOYMENT).check("orders-prod")
     aws.answers["invoke"] = answered({"runs": [], "resumed": 0})
-    Engine(aws, DEPLOYMENT).unpause({"run": "r"})
+    StepFunctionsEngine(aws, DEPLOYMENT).unpause({"run": "r"})
     assert [(asked["FunctionName"], json.loads(asked["Payload"])) for _, asked in aws.calls] == [
         ("check", {"step": "check", "plan": "orders-prod"}),
         ("watchdog", {"step": "unpause", "run": "r"}),
@@ -182,7 +186,7 @@ def test_functions_are_asked_for_one_step() -> None:
 def test_an_error_of_a_function_keeps_its_kind(name: str, kind: type[BackupError]) -> None:
     aws = FakeAws(invoke=answered({"errorType": name, "errorMessage": "said"}, error="Unhandled"))
     with pytest.raises(BackupError, match="said") as told:
-        Engine(aws, DEPLOYMENT).check("orders-prod")
+        StepFunctionsEngine(aws, DEPLOYMENT).check("orders-prod")
     assert type(told.value) is kind
 
 
@@ -196,11 +200,11 @@ def test_an_error_of_a_function_keeps_its_kind(name: str, kind: type[BackupError
 )
 def test_a_function_that_was_ended_says_where_to_look(document: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="ended without an answer"):
-        Engine(FakeAws(invoke=answered(document, error="Unhandled")), DEPLOYMENT).check("orders-prod")
+        StepFunctionsEngine(FakeAws(invoke=answered(document, error="Unhandled")), DEPLOYMENT).check("orders-prod")
 
 
 def test_an_answer_that_is_no_object_is_refused() -> None:
     with pytest.raises(Misconfigured, match="not with an object"):
-        Engine(FakeAws(invoke=answered([1])), DEPLOYMENT).check("orders-prod")
+        StepFunctionsEngine(FakeAws(invoke=answered([1])), DEPLOYMENT).check("orders-prod")
     with pytest.raises(Misconfigured, match="did not answer with JSON"):
-        Engine(FakeAws(invoke={"Payload": io.BytesIO(b"<html>")}), DEPLOYMENT).check("orders-prod")
+        StepFunctionsEngine(FakeAws(invoke={"Payload": io.BytesIO(b"<html>")}), DEPLOYMENT).check("orders-prod")

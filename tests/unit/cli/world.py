@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from shared.catalog.memory import MemoryCatalog
 from shared.cli import main
 from shared.cli.engine import Execution
-from shared.cli.operator import Operator
+from shared.cli.operator import AwsOperator
 from shared.model.errors import BackupError
 from shared.model.plan import Release
 from shared.model.pods import AdminTarget, ReleaseSnapshot
@@ -115,7 +115,7 @@ class FakeEngine:
         return dict(answer)
 
 
-class World(Operator):
+class World(AwsOperator):
     """Time passes only while a command sleeps; `later` makes something happen on the way."""
 
     def __init__(self, catalog: Any = None, at: datetime | None = None) -> None:
