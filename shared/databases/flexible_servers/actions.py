@@ -26,9 +26,8 @@ def protect_actions(engine: Engine) -> tuple[str, ...]:
 
 
 def restore_actions(engine: Engine) -> tuple[str, ...]:
-    """`restore` and `cut_over`. With private access the identity also needs `Microsoft.Network/virtualNetworks/subnets/join/action`
-    and `Microsoft.Network/privateDnsZones/join/action`; where a server has identities of its own,
-    `Microsoft.ManagedIdentity/userAssignedIdentities/assign/action`."""
+    """`restore` and `cut_over`. With private access the identity also needs `join/action` on the subnet and on the private DNS
+    zone; where a server has identities of its own, `Microsoft.ManagedIdentity/userAssignedIdentities/assign/action`."""
     parameters = "updateConfigurations/action" if engine is MYSQL else "configurations/write"
     own = ("administrators/delete", "administrators/write", "firewallRules/delete", "firewallRules/write", "restart/action")
     return (*check_actions(engine), *_named(engine, (*own, parameters, "write")))

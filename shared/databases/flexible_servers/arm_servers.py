@@ -1,5 +1,5 @@
-"""What the ways to MySQL and to PostgreSQL flexible servers share: azure-mgmt-rdbms for everything it can express, with time-outs,
-retries at this one level, and errors in our words.
+"""What the ways to MySQL and to PostgreSQL flexible servers share: azure-mgmt-rdbms for everything it can express, with
+time-outs, retries at this one level, and errors in our words.
 
 Documents go in and out as the API's own JSON, so it does not matter that Azure's packages have different models for it. The
 successors of azure-mgmt-rdbms describe, make and change servers: the older API neither shows nor sets public network access,
@@ -127,9 +127,13 @@ class ArmServers:
             self.older.firewall_rules.begin_delete(self.group, name, rule, polling=False)
 
     def replicas(self, name: str) -> tuple[str, ...]:
-        with in_our_words(self._action("replicas/read"), name):
-            found = documents(self.newer.replicas.list_by_server(self.group, name))
-        return tuple(sorted(str(item["name"]) for item in found))
+        """A service that keeps no list for a server without replicas answers that there is none."""
+
+        def ask() -> list[Document]:
+            with in_our_words(self._action("replicas/read"), name):
+                return documents(self.newer.replicas.list_by_server(self.group, name))
+
+        return tuple(sorted(str(item["name"]) for item in none_if_gone(ask) or ()))
 
     def _action(self, rest: str) -> str:
         return f"{self.engine.resource}/{rest}"

@@ -1,5 +1,5 @@
-"""The on-demand backups that the plan's `snapshot: true` asks for inside the pause window: begun, proven, and removed when there
-are too many.
+"""The on-demand backups that the plan's `snapshot: true` asks for inside the pause window: begun, proven, and removed when
+there are too many.
 
 They do not outlive the retention period: what they give is a restore that has no logs to apply, and, when one is complete while
 the pods are still paused, a point that need not wait for the logs.
@@ -16,7 +16,7 @@ from shared.model.errors import BackupError, Conflict
 from shared.model.protection import WindowSnapshot
 
 KEPT_NEWEST = 3
-"""Older ones of ours are deleted: PostgreSQL has room for seven in all, and a point that has lost its backup is restored by logs."""
+"""Older ones of ours are deleted: PostgreSQL has room for seven in all, and logs restore a point that has lost its backup."""
 LEFT_OVER_AFTER = timedelta(hours=24)
 """Younger ones may belong to a run that is still at work, also one of another deployment."""
 NEAR = timedelta(hours=1)

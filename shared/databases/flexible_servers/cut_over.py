@@ -1,5 +1,5 @@
-"""The second half of a restore of a server: nothing is renamed, for Azure renames no servers. The answer says from which endpoint
-to which the properties have to be led; users and passwords are part of the data."""
+"""The second half of a restore of a server: nothing is renamed, for Azure renames no servers. The answer says from which
+endpoint to which the properties have to be led; users and passwords are part of the data."""
 
 from __future__ import annotations
 

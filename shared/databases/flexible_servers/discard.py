@@ -15,8 +15,8 @@ from shared.model.restore import DatabaseRestore, ItemRestore, RestoreOrder, Res
 
 
 def advance_discard(work: Work, restored: DatabaseRestore) -> DatabaseRestore:
-    """See the port's `discard`. After a restore in place the old server is the owner's own, by its own name: a person deletes it;
-    the automated backups go with a server."""
+    """See the port's `discard`. After a restore in place the old server is the owner's own, by its own name: a person deletes
+    it; the automated backups go with a server."""
     item = work.item(restored)
     if restored.stage is RestoreStage.DONE and work.order.target is Target.IN_PLACE:
         kept = item.kept or "the old server"

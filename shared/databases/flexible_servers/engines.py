@@ -48,8 +48,8 @@ POSTGRESQL = Engine(
     most_backups=7,
     deletes_backups=True,
     loses=(
-        "Azure restores into a new server with default parameters, without high availability, firewall rules, read replicas and "
-        "private endpoints."
+        "Azure restores into a new server with default parameters, without high availability, firewall rules, read replicas "
+        "and private endpoints."
     ),
 )
 

@@ -1,5 +1,5 @@
-"""Names of what we make: functions of the run or of the restore's stamp, so that a later call finds what an earlier one made, and
-recognisable, so that nothing else is ever deleted.
+"""Names of what we make: functions of the run or of the restore's stamp, so that a later call finds what an earlier one made,
+and recognisable, so that nothing else is ever deleted.
 
 Server names are global to Azure: 3 to 63 lower-case letters, digits and hyphens, no hyphen first or last (REST references of
 Microsoft.DBforMySQL and Microsoft.DBforPostgreSQL flexibleServers).

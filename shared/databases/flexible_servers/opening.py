@@ -15,7 +15,7 @@ PUBLIC_CLOUD = "https://management.azure.com"
 
 
 def open_servers(credential: Any, database: FlexibleServer, resource_manager: str = PUBLIC_CLOUD, **options: Any) -> Servers:
-    """`credential` signs in to Azure, `resource_manager` is the address of its cloud; `options` are those of Azure's clients."""
+    """`credential` signs in to Azure, `resource_manager` is its cloud's address; `options` are those of Azure's clients."""
     address = resource_manager.rstrip("/")
     given = {"base_url": address, "credential_scopes": [f"{address}/.default"], **client_options(), **options}
 

@@ -93,7 +93,8 @@ def refuse_stuck(server: Server, consequence: str) -> None:
     if server.state in STUCK:
         raise NotReady(
             f"Flexible server {server.name} is {server.state}. {consequence}",
-            hint="Look at its activity log in the portal and bring it to Ready (a stopped one: start it); then go on.",
+            hint="Look at its activity log in the portal and bring it to Ready (a stopped one: start it); then go on. A "
+            "restored server that has failed: delete it, then go on.",
         )
 
 

@@ -1,5 +1,5 @@
-"""One call of `protect` for a server: its settings noted, its on-demand backup proven where one was begun, or else the logs of the
-point waited for.
+"""One call of `protect` for a server: its settings noted, its on-demand backup proven where one was begun, or else the logs of
+the point waited for.
 
 Azure shows no latest restorable time. Logs are backed up with a delay of up to five minutes ("Backup and restore", of either
 service), so a point counts as restorable when it lies farther back than that, with a margin.
@@ -79,8 +79,8 @@ def _same_server(database: FlexibleServer, item: ItemProtection, servers: Server
 
 
 def _with_backup(item: ItemProtection, point: datetime, now: datetime, servers: Servers, server: str) -> ItemProtection:
-    """KEPT when it is proven to be of the window; otherwise a note says why not. It is looked at again while the logs are waited
-    for: when it was complete may show later than it was."""
+    """KEPT when it is proven to be of the window; otherwise a note says why not. It is looked at again while the logs are
+    waited for: when it was complete may show later than it was."""
     if not item.backup_arn:
         return _without_backup(item, item.note or "No backup was begun in the pause window.")
     name = item.backup_arn.rpartition("/")[2]

@@ -99,8 +99,8 @@ def _refuse_what_stays(server: Server, told: Mapping[str, str]) -> None:
     if stays:
         raise NotReady(
             f"{server.name}: {listed(stays, ' ')}",
-            hint="These come with the restore and cannot be changed afterwards: see whether the live server has another version, "
-            "key or network than at the point; then restore by hand.",
+            hint="These come with the restore and cannot be changed afterwards: see whether the live server has another "
+            "version, key or network than at the point; then restore by hand.",
         )
 
 

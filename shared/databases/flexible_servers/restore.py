@@ -27,6 +27,9 @@ from shared.model.times import iso
 APPEARS_WITHIN = timedelta(minutes=15)
 """A restore that Azure has taken and whose server does not show after this time is asked for again: the same request is refused
 while it is at work, and begins anew when it has failed."""
+TAKEN_WITHIN = timedelta(hours=1)
+"""A request that is refused for longer than this, although nothing is at work on either server, is refused for good: its name
+is taken, for example, by somebody else's server. Names are global."""
 RESTORES_WITHIN = timedelta(hours=12)
 """Documented are "a few minutes up to a few hours"."""
 
@@ -109,7 +112,7 @@ def _ask(work: Work, source: Source, item: ItemRestore, previous: DatabaseRestor
     except Conflict as error:
         phase = "restoring" if item.phase == "restoring" else "asking"
         message = f"{work.name}: not begun yet: {error.message}"
-        if phase == "asking" and item.phase == phase and item.since and work.now - item.since > RESTORES_WITHIN:
+        if item.phase == "asking" and item.since and work.now - item.since > TAKEN_WITHIN:
             raise NotReady(f"{error.message} {UNTOUCHED}", hint=error.hint) from error
         return work.progress(RestoreStage.PREPARING, item.entered(phase, work.now), previous, message)
     item = replace(item, phase="restoring", since=work.now)

@@ -1,5 +1,5 @@
-"""The way to flexible servers as this room needs it: a small port in plain values, with one implementation for MySQL and one for
-PostgreSQL. Which package of Azure's does what is their affair.
+"""The way to flexible servers as this room needs it: a small port in plain values, with one implementation for MySQL and one
+for PostgreSQL. Which package of Azure's does what is their affair.
 
 Everything that takes Azure longer is begun here and never waited for: what has come of it is seen by the next look.
 """

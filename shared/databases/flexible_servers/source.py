@@ -1,5 +1,5 @@
-"""What a server is restored from: its own automated backups, one of them that was asked for in the pause window, or the old server
-that an undo goes back to."""
+"""What a server is restored from: its own automated backups, one of them that was asked for in the pause window, or the old
+server that an undo goes back to."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ LOG_MARGIN = timedelta(minutes=1)
 class Source:
     """`way` is the word of `DatabaseForecast.source`, empty when there is none: then `problem` says why.
 
-    `settings` is what the restored server shall have: the live server's as they are now, for a restore brings data back and does
-    not take back what was configured since. `at` is the second that Azure is asked for: the point, or when the on-demand backup
-    of its pause window was complete, which has the same data.
+    `settings` is what the restored server shall have: the live server's as they are now, for a restore brings data back and
+    does not take back what was configured since. `at` is the second that Azure is asked for: the point, or when the on-demand
+    backup of its pause window was complete, which has the same data.
     """
 
     way: str = ""
@@ -83,7 +83,7 @@ def find_source(work: Work) -> Source:
 
 
 def _of_the_window(work: Work, item: ItemProtection | None, server: Server) -> Backup | None:
-    """The on-demand backup that was proven to be of the pause window; None when it is gone, for the logs have the point, too."""
+    """The on-demand backup that was proven to be of the pause window; None when it is gone: the logs have the point, too."""
     if item is None or item.phase is not ItemPhase.KEPT or not item.backup_arn:
         return None
     name = item.backup_arn.rpartition("/")[2]
