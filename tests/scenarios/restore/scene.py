@@ -135,6 +135,10 @@ class Bank:
 
         eventually(all_moved, f"money moves in every table of {self.plan}", 60)
 
+    def until_ready(self) -> None:
+        for name in self.deployments:
+            self.deployment.world.kube.wait_until_ready(NAMESPACE, name, timeout_seconds=60)
+
     def set_workers(self, workers: int) -> None:
         """The pods are replaced by others with as many transfers at a time; 0 for a bank that stands still."""
         self.begin_set_workers(workers)
@@ -150,8 +154,7 @@ class Bank:
 
     def until_replaced(self) -> None:
         eventually(lambda: not self._replaced & self.pod_uids, f"the pods of {self.plan} are replaced", 60)
-        for name in self.deployments:
-            self.deployment.world.kube.wait_until_ready(NAMESPACE, name, timeout_seconds=60)
+        self.until_ready()
 
     @property
     def deployments(self) -> list[str]:
