@@ -21,7 +21,8 @@ RESTORABLE = f"{PROVIDER}/locations/restorableDatabaseAccounts"
 CONTAINERS = f"{ACCOUNTS}/sqlDatabases/containers"
 CONNECT_SECONDS, READ_SECONDS = 3.0, 20.0
 TRIES = 3
-"""How often a connection is attempted. An answer is never asked for again here: the engine waits, which costs nothing."""
+"""How often a connection is attempted. An answer is never asked for again here: the engine waits, which costs nothing, and only
+`manifest.at_once`, which asks many things, waits when it is throttled."""
 BACKUP_POLL_SECONDS, BACKUP_SECONDS = 1.0, 15.0
 """retrieveContinuousBackupInformation has no resource to look at: its own answer is waited for, this long at most."""
 _US_TIME = "%m/%d/%Y %I:%M:%S %p"

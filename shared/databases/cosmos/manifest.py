@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -20,12 +21,16 @@ from shared.model.cosmos_settings import (
     DataRoleAssignment,
     Throughput,
 )
+from shared.model.errors import Throttled
 from shared.model.records import replace
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_AT_ONCE = 12
+PATIENCE_SECONDS = 120.0
+"""Resource Manager gives a principal some 250 reads at once and 25 a second after that ("Understand how Azure Resource Manager
+throttles requests"); an account with many containers takes more, and asking anew from the start would never come to an end."""
 DEFINITION = (
     "partitionKey",
     "uniqueKeyPolicy",
@@ -122,9 +127,20 @@ def read(account: Account, now: datetime, calls: Calls) -> CosmosSettings:
 
 
 def at_once(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results in the order of `items`; the first failure is raised."""
+    """The results in the order of `items`; the first failure is raised. Being throttled is waited out, for a while."""
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+
+    def patiently(item: T) -> R:
+        while True:
+            try:
+                return call(item)
+            except Throttled as error:
+                if time.monotonic() + error.retry_after_seconds > ends_at:
+                    raise
+                time.sleep(error.retry_after_seconds)
+
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="cosmos") as threads:
-        return list(threads.map(call, items))
+        return list(threads.map(patiently, items))
 
 
 def _region(item: Document) -> CosmosRegion:
