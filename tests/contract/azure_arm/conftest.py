@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,11 +73,22 @@ class Azure:
 
     def raw(self, method: str, path: str, body: bytes | None = None, *, bearer: bool = True) -> tuple[int, Any]:
         """A request by hand; status and body."""
+        response = self._request(method, path, body, bearer)
+        return response.status, response.json() if response.data else None
+
+    def headers(self, method: str, path: str, body: bytes | None = None) -> Mapping[str, str]:
+        """Those of the answer to a request by hand."""
+        return self._request(method, path, body, bearer=True).headers
+
+    def admin(self, method: str, path: str, body: dict[str, Any]) -> None:
+        response = urllib3.request(method, f"{self.running.data_url}/sandbox/{path}", json=body, retries=False, timeout=5)
+        assert response.status == 200, response.data
+
+    def _request(self, method: str, path: str, body: bytes | None, bearer: bool) -> urllib3.BaseHTTPResponse:
         token = self.running.entra.token(self.identity, AUDIENCE)[0]
         headers = {"Authorization": f"Bearer {token}"} if bearer else {}
         with urllib3.PoolManager(ca_certs=str(self.running.ca_file), retries=False, timeout=5) as pool:
-            response = pool.request(method, self.running.url + path, headers=headers, body=body)
-        return response.status, response.json() if response.data else None
+            return pool.request(method, self.running.url + path, headers=headers, body=body)
 
 
 @pytest.fixture(scope="session")

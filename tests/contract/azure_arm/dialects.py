@@ -76,13 +76,14 @@ class Dialect:
             return client.servers.begin_update(GROUP, name, self.models.ServerForPatch(tags=tags, properties=found)).result()
         return client.servers.begin_update(GROUP, name, self.models.ServerForUpdate(tags=tags, **properties)).result()
 
-    def set_parameter(self, client: Any, server: str, name: str, value: str) -> Any:
+    def set_parameter(self, client: Any, server: str, name: str, value: str, *, wait: bool = True) -> Any:
         values = {"value": value, "source": "user-override"}
         if self.nested:
             body = self.models.ConfigurationForUpdate(properties=self.models.ConfigurationProperties(**values))
         else:
             body = self.models.Configuration(**values)
-        return client.configurations.begin_update(GROUP, server, name, body).result()
+        begun = client.configurations.begin_update(GROUP, server, name, body, polling=wait)
+        return begun.result() if wait else None
 
     def allow(self, client: Any, server: str, name: str, start: str, end: str) -> Any:
         values = {"start_ip_address": start, "end_ip_address": end}

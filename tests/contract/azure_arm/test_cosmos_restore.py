@@ -224,3 +224,49 @@ def test_conditional_writes_hold_by_etag_and_by_values(bank: Azure, cosmos: Cosm
     new = {"id": "2", "document": {**document(2), "concatenatedPartitionKey": "2"}, "expect": ABSENT}
     assert connection.execute("bank", "checking", PROCEDURE, "2", [new])
     assert not connection.execute("bank", "checking", PROCEDURE, "2", [new])
+
+
+def test_what_its_time_to_live_had_taken_by_then_stays_away_even_without_it(
+    bank: Azure, cosmos: CosmosDBManagementClient
+) -> None:
+    bank.pass_time(4000)
+    restore(cosmos, "orders", "orders-r1", bank.now - 5, restoreWithTtlDisabled=True)
+    assert documents_of(bank, cosmos, "orders-r1").query("bank", "checking") == []
+
+
+def test_of_containers_that_share_their_databases_throughput_all_are_restored_or_none(
+    azure: Azure, cosmos: CosmosDBManagementClient
+) -> None:
+    create_account(cosmos, "orders")
+    connection = documents_of(azure, cosmos, "orders")
+    connection.create_database("bank", 400)
+    for name in ("checking", "savings"):
+        connection.create_container("bank", name, "/concatenatedPartitionKey")
+    azure.pass_time(10)
+    with pytest.raises(HttpResponseError, match="shares its throughput"):
+        wanted = [{"databaseName": "bank", "collectionNames": ["checking"]}]
+        restore(cosmos, "orders", "orders-r1", azure.now - 5, databasesToRestore=wanted)
+    restore(cosmos, "orders", "orders-r1", azure.now - 5, databasesToRestore=[{"databaseName": "bank"}])
+    assert documents_of(azure, cosmos, "orders-r1").containers() == ["bank/checking", "bank/savings"]
+
+
+def test_a_read_only_key_reads_only(bank: Azure, cosmos: CosmosDBManagementClient) -> None:
+    connection = documents_of(bank, cosmos, "orders")
+    connection._credentials["key"] = cosmos.database_accounts.list_keys(GROUP, "orders").primary_readonly_master_key
+    assert len(connection.query("bank", "checking")) == 1
+    with pytest.raises(CosmosError, match="Forbidden"):
+        connection.upsert("bank", "checking", document(1, balance=0))
+
+
+def test_an_account_without_public_access_is_reached_by_its_private_endpoint_which_a_restore_has_not(
+    bank: Azure, cosmos: CosmosDBManagementClient
+) -> None:
+    cosmos.database_accounts.begin_update(GROUP, "orders", {"properties": {"publicNetworkAccess": "Disabled"}}).result()
+    connection = documents_of(bank, cosmos, "orders")
+    with pytest.raises(CosmosError, match="no private endpoint"):
+        connection.containers()
+    bank.admin("POST", "cosmos/private-endpoints", {"account": "orders", "name": "from-aks"})
+    assert connection.containers() == ["bank/checking"]
+    restored = restore(cosmos, "orders", "orders-r1", bank.now - 5)
+    assert not restored.private_endpoint_connections
+    assert [each.name for each in cosmos.database_accounts.get(GROUP, "orders").private_endpoint_connections] == ["from-aks"]

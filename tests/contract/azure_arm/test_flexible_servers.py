@@ -309,3 +309,13 @@ def test_a_restore_can_fail_late(azure: Azure) -> None:
         with pytest.raises(HttpResponseError, match=r"No capacity\."):
             bank.restore("orders-r1")
         assert client.servers.get(GROUP, "orders-r1").state == "Disabled"
+
+
+def test_while_a_parameter_is_being_changed_a_server_takes_no_other_change(bank: Bank) -> None:
+    bank.azure.settings(servers_update_seconds=3600)
+    name, value = ("max_connections", "100") if bank.dialect.engine == "mysql" else ("work_mem", "8192")
+    with pytest.raises(HttpResponseError, match="ServerIsBusy"):
+        for _ in range(2):
+            bank.dialect.set_parameter(bank.client, "orders", name, value, wait=False)
+    bank.azure.pass_time(3600)
+    assert bank.parameter("orders", name).value == value

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import azure.mgmt.postgresqlflexibleservers.models as postgresql
+import azure.mgmt.rdbms.postgresql_flexibleservers.models as old_postgresql
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.cosmosdb import CosmosDBManagementClient
 
 from infra.sandbox.azure import process
+from infra.sandbox.azure.arm import bodies
 from infra.sandbox.azure.arm.faults import Fault
 from infra.sandbox.azure.arm.rights import RoleAssignment
 from infra.sandbox.azure.server import SUBSCRIPTION
@@ -211,3 +215,24 @@ def test_in_a_process_of_its_own_it_is_reached_with_the_managed_identity(monkeyp
             assert create_account(client, "orders").provisioning_state == "Succeeded"
         with pytest.raises(process.SandboxError, match="Unknown setting"):
             azure.settings(no_such_thing=1)
+
+
+@pytest.mark.parametrize("models", [old_postgresql, postgresql], ids=["of msrest", "of TypeSpec"])
+def test_properties_that_only_the_service_sets_are_ignored(models: Any) -> None:
+    given = {"id": "/other", "location": "japaneast", "properties": {"state": "Ready", "version": "16"}}
+    assert bodies.checked(given, models.Server) == {"location": "japaneast", "properties": {"version": "16"}}
+
+
+def test_polls_are_told_how_long_to_wait(azure: Azure) -> None:
+    azure.settings(retry_after_seconds=7, cosmos_create_seconds=3600)
+    headers = azure.headers("PUT", f"{ORDERS}?{VERSION}", json.dumps(new_account()).encode())
+    assert headers["Retry-After"] == "7"
+    assert headers["Azure-AsyncOperation"].startswith(azure.running.url)
+    assert azure.headers("GET", headers["Azure-AsyncOperation"].removeprefix(azure.running.url))["Retry-After"] == "7"
+
+
+def test_strong_consistency_and_writes_in_several_regions_do_not_go_together(
+    azure: Azure, cosmos: CosmosDBManagementClient
+) -> None:
+    with pytest.raises(HttpResponseError, match="multiple write locations"):
+        create_account(cosmos, "orders", enableMultipleWriteLocations=True)
