@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import cold_start, fan_out, packages, pod_snapshot, port_forward, restore_makespan, window
+from tests.bench import cold_start, fan_out, packages, pod_snapshot, port_forward, restore_makespan, transitions, window
 from tests.bench.report import Section, show
 
 SECTIONS: dict[str, Callable[[], Section]] = {
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "pod-snapshot": pod_snapshot.measure,
     "port-forward": port_forward.measure,
     "restore": restore_makespan.measure,
+    "transitions": transitions.measure,
 }
 """In the order in which they run and are printed. A new section is a module with a `measure` of its own."""
 

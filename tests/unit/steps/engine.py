@@ -21,10 +21,11 @@ STEPS = {step.__name__: step for step in (begin, capture, check, conclude, judge
 
 
 class Engine:
-    """Executions of one world. `armed` holds the inputs of the watchdogs; they run when the test lets them."""
+    """Executions of one world. `armed` holds the inputs of the watchdogs; they run when the test lets them. `visited` are the
+    states of the last backup, `children` those of what it waits for, one list for each."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.armed, self.visited = world, [], []  # type: ignore[var-annotated]
+        self.world, self.armed, self.visited, self.children = world, [], [], []  # type: ignore[var-annotated]
         self._process = 1
 
     async def backup(self, given: Any, name: str = "e1") -> str:
@@ -51,7 +52,9 @@ class Engine:
             return {}
         if target == "ProtectStateMachineArn":
             clock = self.world.clock
-            return await Machine("protect", self._call, clock, execution(clock, payload["_name"], payload)).run()
+            child = Machine("protect", self._call, clock, execution(clock, payload["_name"], payload))
+            self.children.append(child.visited)
+            return await child.run()
         self.world.clock.advance(0.02)
         try:
             answer = await STEPS[payload["step"]](payload, self.world)

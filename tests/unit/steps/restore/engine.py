@@ -17,11 +17,13 @@ STEPS = {name: getattr(steps, name) for name in steps.__all__}
 
 
 class RestoreEngine:
-    """Executions of one world. `visited` are the states of the last one, its children not included."""
+    """Executions of one world. `visited` are the states of the last one, its children not included; `children` are theirs, one
+    list for each."""
 
     def __init__(self, world: RestoreWorld) -> None:
         self.world = world
         self.visited: list[str] = []
+        self.children: list[list[str]] = []
 
     async def ask(self, **payload: Any) -> dict[str, Any]:
         return await steps.restore_request(payload, self.world)
@@ -79,7 +81,9 @@ class RestoreEngine:
     async def _call(self, target: str, payload: dict[str, Any]) -> Any:
         clock = self.world.clock
         if target == "RestoreDatabaseStateMachineArn":
-            return await Machine("restore_database", self._call, clock, execution(clock, payload["_name"], payload)).run()
+            child = Machine("restore_database", self._call, clock, execution(clock, payload["_name"], payload))
+            self.children.append(child.visited)
+            return await child.run()
         clock.advance(0.02)
         answer = await STEPS[payload["step"]](payload, self.world)
         answer.pop("metrics", None)
