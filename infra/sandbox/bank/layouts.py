@@ -19,7 +19,7 @@ from infra.sandbox.bank.release_storages import ReleaseStorages
 from infra.sandbox.bank.storages import DynamoDb, Storage
 from infra.sandbox.bank.tables import ACCOUNT_TABLES, BANK_TABLES, COORDINATOR_TABLE, SYSTEM_TABLES
 
-DYNAMODB, RELATIONAL, COSMOS = "dynamo", "rds", "cosmos"
+DYNAMODB, RELATIONAL, COSMOS, COORDINATOR = "dynamo", "rds", "cosmos", "coordinator"
 """Names of the storages in the layouts, and under multi-storage in the properties."""
 MULTI_STORAGE_TABLES = ("bank.checking", "branch.savings", "branch.wallets")
 """ScalarDB maps namespaces to storages, so that what is in another database has another namespace."""
@@ -93,8 +93,17 @@ def on_multi_storage(dynamodb: DynamoDb, relational: Relational) -> tuple[BankLa
     return _on_both(DYNAMODB, dynamodb, relational)
 
 
+def on_three(dynamodb: DynamoDb, relational: Relational, coordinator: Relational) -> tuple[BankLayout, BankRelease]:
+    """The same with the Coordinator in a database of its own."""
+    storages: Mapping[str, Storage] = {DYNAMODB: dynamodb, RELATIONAL: relational, COORDINATOR: coordinator}
+    checking, *others = MULTI_STORAGE_TABLES
+    places = {checking: DYNAMODB, **dict.fromkeys(others, RELATIONAL), COORDINATOR_TABLE: COORDINATOR}
+    release = BankRelease(_multi(storages, places, default=DYNAMODB), MULTI_STORAGE_TABLES)
+    return BankLayout(storages, places), release
+
+
 def on_cosmos_and_relational(cosmos: Storage, relational: Relational) -> tuple[BankLayout, BankRelease]:
-    """The same with Cosmos DB in the place of DynamoDB."""
+    """As `on_multi_storage`, with Cosmos DB in the place of DynamoDB."""
     return _on_both(COSMOS, cosmos, relational)
 
 
