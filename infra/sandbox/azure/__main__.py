@@ -22,6 +22,10 @@ def main() -> None:
             "subscription": azure.resource_manager.subscription,
             "environment": azure.environment(),
             "object_id": identity.object_id,
+            "tables_url": azure.tables_url,
+            "topic_url": azure.topic_url,
+            "issuer": entra.issuer,
+            "jwks": entra.jwks(),
         }
         print(json.dumps(said), file=announce, flush=True)
         announce.close()

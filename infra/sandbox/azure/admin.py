@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from inspect import isawaitable
 from typing import Any
 
 from aiohttp import web
@@ -14,8 +15,12 @@ from infra.sandbox.azure.arm.faults import Fault
 from infra.sandbox.azure.arm.rights import RoleAssignment
 from infra.sandbox.azure.cosmos import documents
 from infra.sandbox.azure.cosmos.documents import DocumentsError
+from infra.sandbox.azure.event_delivery import Subscription, ValidationFailed
+from infra.sandbox.azure.event_grid import SENDER, Topic
+from infra.sandbox.azure.event_schemas import Schema
 from infra.sandbox.azure.flexible.provider import run_statement
 from infra.sandbox.azure.managed_identity import IdentityEndpoint
+from infra.sandbox.azure.tables import CONTRIBUTOR, TableService
 from infra.sandbox.azure.world import Databases
 from infra.sandbox.relational import statements
 from infra.sandbox.relational.statements import ConnectionRefused, SqlError
@@ -26,8 +31,9 @@ Json = dict[str, Any]
 class Admin:
     """Wrong input is answered 400 with the reason."""
 
-    def __init__(self, databases: Databases, identity_endpoint: IdentityEndpoint) -> None:
+    def __init__(self, databases: Databases, identity_endpoint: IdentityEndpoint, tables: TableService, topic: Topic) -> None:
         self._databases, self._identity_endpoint = databases, identity_endpoint
+        self._tables, self._topic = tables, topic
         self._resource_manager = databases.resource_manager
         faults = self._resource_manager.faults
         self._routes: dict[tuple[str, str], Callable[[Json], Any]] = {
@@ -38,6 +44,7 @@ class Admin:
             ("DELETE", "faults"): lambda _: faults.clear(),
             ("GET", "calls"): lambda _: [asdict(call) for call in self._resource_manager.calls],
             ("POST", "identities"): self._add_identity,
+            ("POST", "tokens"): self._token,
             ("POST", "resource-groups"): self._add_resource_group,
             ("POST", "roles"): self._add_role,
             ("DELETE", "roles"): lambda _: self._resource_manager.roles.clear(),
@@ -46,6 +53,9 @@ class Admin:
             ("POST", "cosmos/lag"): self._hold_back,
             ("POST", "cosmos/private-endpoints"): self._add_private_endpoint,
             ("POST", "servers/taken-names"): self._take_server_name,
+            ("POST", "storage/tables"): self._create_table,
+            ("POST", "event-grid/subscriptions"): self._subscribe,
+            ("GET", "event-grid/events"): lambda _: topic.published,
             ("POST", "reset"): lambda _: databases.reset(),
         }
 
@@ -62,7 +72,9 @@ class Admin:
             return web.json_response({"error": f"No {http.method} {http.path}. There are: {known}."}, status=404)
         try:
             result = route(json.loads(content) if content else {})
-        except (ValueError, TypeError, KeyError) as error:
+            if isawaitable(result):
+                result = await result
+        except (ValueError, TypeError, KeyError, ValidationFailed) as error:
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
         return web.json_response({"ok": True} if result is None else result)
 
@@ -91,11 +103,26 @@ class Admin:
         return asdict(self._databases.settings)
 
     def _add_identity(self, given: Json) -> Json:
-        """A managed identity, a member of `groups`; of the function app as well when `assigned`."""
+        """A managed identity, a member of `groups`. When `assigned`: the one of the function app, with its roles on the tables
+        of its storage account and on its topic."""
         identity = self._resource_manager.entra.add(*given.get("groups", ()))
         if given.get("assigned"):
             self._identity_endpoint.assign(identity)
+            self._tables.roles.add((identity.object_id, CONTRIBUTOR))
+            self._topic.roles.add((identity.object_id, SENDER))
         return {"client_id": identity.client_id, "object_id": identity.object_id}
+
+    def _token(self, given: Json) -> Json:
+        entra = self._resource_manager.entra
+        token, ends_at = entra.token(entra.identities[given["client_id"]], given["audience"])
+        return {"token": token, "expires_on": ends_at}
+
+    def _create_table(self, given: Json) -> None:
+        self._tables.store.create_table(given["name"])
+
+    async def _subscribe(self, given: Json) -> None:
+        """`url` is the webhook of an Azure function, with its key; delivered are CloudEvents of all types."""
+        await self._topic.subscribe(Subscription(given["name"], given["url"], Schema.CLOUD_EVENTS))
 
     def _add_resource_group(self, given: Json) -> None:
         self._resource_manager.resource_groups.add(given["name"].lower())

@@ -17,7 +17,8 @@ AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
 RESOURCE_MANAGER_AUDIENCES = frozenset(
     {"https://management.azure.com", "https://management.azure.com/", "https://management.core.windows.net/"}
 )
-RESOURCES = RESOURCE_MANAGER_AUDIENCES | {AKS_SERVER}
+STORAGE, EVENT_GRID = "https://storage.azure.com", "https://eventgrid.azure.net"
+RESOURCES = RESOURCE_MANAGER_AUDIENCES | {AKS_SERVER, STORAGE, f"{STORAGE}/", EVENT_GRID, f"{EVENT_GRID}/"}
 """For what tokens can be asked here; Entra knows no other application in this sandbox."""
 
 

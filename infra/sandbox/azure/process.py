@@ -16,6 +16,7 @@ from typing import IO, Any
 
 START_SECONDS = 60
 _ADMIN_SECONDS = 30
+RESOURCE_MANAGER = "https://management.azure.com"
 _STOP_SECONDS = 15
 _LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -25,7 +26,8 @@ class SandboxError(Exception):
 
 
 class AzureProcess:
-    """`url` is Resource Manager's, `data_url` that of the data planes, `object_id` that of the function app's identity.
+    """`url` is Resource Manager's, `data_url` that of the data planes, `tables_url` the Table service, `topic_url` the endpoint
+    of the Event Grid topic, `object_id` that of the function app's identity; `issuer` and `jwks` are the tenant's.
 
     Close it, or use it as a context manager. It ends as well when this process ends in whatever way.
     """
@@ -35,6 +37,8 @@ class AzureProcess:
         self.url, self.data_url = str(said["url"]), str(said["data_url"])
         self.ca_file = Path(said["ca_file"])
         self.subscription, self.object_id = str(said["subscription"]), str(said["object_id"])
+        self.tables_url, self.topic_url = str(said["tables_url"]), str(said["topic_url"])
+        self.issuer, self.jwks = str(said["issuer"]), dict(said["jwks"])
         self._environment: dict[str, str] = said["environment"]
 
     def __enter__(self) -> AzureProcess:
@@ -71,6 +75,35 @@ class AzureProcess:
     def add_resource_group(self, name: str) -> None:
         self.admin("POST", "resource-groups", {"name": name})
 
+    def assign_identity(self, *groups: str) -> str:
+        """Gives the function app another identity, a member of these Entra groups and without any role on databases and
+        clusters; its object id."""
+        identity = self.admin("POST", "identities", {"groups": groups, "assigned": True})
+        self.object_id = str(identity["object_id"])
+        return self.object_id
+
+    def owner(self) -> Owner:
+        """Somebody who may do everything in the subscription: who makes what a test needs."""
+        identity = self.admin("POST", "identities", {})
+        self.grant(f"/subscriptions/{self.subscription}", "*", object_id=identity["object_id"])
+        return Owner(self, identity["client_id"])
+
+    def add_cluster(self, name: str, resource_group: str, server: str, ca_pem: str) -> None:
+        """An AKS cluster of which the function app may have the user credential."""
+        cluster = {"name": name, "resource_group": resource_group, "server": server, "ca_pem": ca_pem}
+        self.admin("POST", "clusters", cluster | {"users": [self.object_id]})
+
+    def create_table(self, name: str) -> None:
+        self.admin("POST", "storage/tables", {"name": name})
+
+    def subscribe(self, name: str, url: str) -> None:
+        """Delivers what the topic takes to an Azure function's webhook."""
+        self.admin("POST", "event-grid/subscriptions", {"name": name, "url": url})
+
+    def events(self) -> list[dict[str, Any]]:
+        """What was published to the topic, oldest first."""
+        return list(self.admin("GET", "event-grid/events"))
+
     def grant(self, scope: str, *actions: str, object_id: str = "", not_actions: tuple[str, ...] = ()) -> None:
         """To the function app's identity unless another one is named."""
         who = {"object_id": object_id or self.object_id, "scope": scope}
@@ -93,6 +126,19 @@ class AzureProcess:
             raise SandboxError(f"The sandbox refused {method} {path}: {text}") from None
         except OSError as error:
             raise SandboxError(f"The sandbox at {self.data_url} does not answer {method} {path}: {error}") from error
+
+
+class Owner:
+    """A TokenCredential of the Azure SDK for Resource Manager."""
+
+    def __init__(self, azure: AzureProcess, client_id: str) -> None:
+        self._azure, self._client_id = azure, client_id
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        from azure.core.credentials import AccessToken
+
+        asked = {"client_id": self._client_id, "audience": RESOURCE_MANAGER}
+        return AccessToken(**self._azure.admin("POST", "tokens", asked))
 
 
 def start(log_file: Path | None = None) -> AzureProcess:

@@ -1,5 +1,5 @@
-"""Runs the stand-ins: Resource Manager over TLS, a function app's identity endpoint over plain HTTP, as Azure has it;
-and beside them the admin API with the data planes."""
+"""Runs the stand-ins: Resource Manager, a storage account's tables and an Event Grid topic over TLS, a function app's identity
+endpoint over plain HTTP, as Azure has it; and beside them the admin API with the data planes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ from aiohttp import web
 
 from infra.sandbox.azure.admin import Admin
 from infra.sandbox.azure.entra import Entra, Identity
+from infra.sandbox.azure.event_grid import Topic
+from infra.sandbox.azure.loopback import LARGEST_BODY_BYTES
 from infra.sandbox.azure.managed_identity import IdentityEndpoint
 from infra.sandbox.azure.resource_manager import ResourceManager
+from infra.sandbox.azure.tables import Store, TableService
 from infra.sandbox.azure.world import Databases
 from infra.sandbox.cluster.certificates import create_certificates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+TOPIC_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/scalar-backup/providers/Microsoft.EventGrid/topics/scalar-backup"
 
 
 @dataclass
 class RunningAzure:
-    """`url` is Resource Manager's, `data_url` that of data planes and admin API. `ca_file` holds the CA of Resource Manager's
-    certificate. A test changes `entra`, `resource_manager` and `databases` between requests only."""
+    """`url` is Resource Manager's, `data_url` that of data planes and admin API, `tables_url` the Table service of a storage
+    account, `topic_url` the endpoint of an Event Grid topic. `ca_file` holds the CA of their certificate. A test changes what
+    is behind them between requests only."""
 
     entra: Entra
     resource_manager: ResourceManager
@@ -41,6 +46,10 @@ class RunningAzure:
     ca_file: Path
     databases: Databases
     data_url: str
+    tables: TableService
+    tables_url: str
+    topic: Topic
+    topic_url: str
 
     def environment(self) -> dict[str, str]:
         """What a function app finds in its environment, and what leads the Azure SDK to this CA."""
@@ -57,7 +66,9 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
     identity_endpoint = IdentityEndpoint(entra, secrets.token_hex(16), assigned)
     resource_manager = ResourceManager(entra, SUBSCRIPTION)
     databases = Databases(resource_manager)
-    admin = Admin(databases, identity_endpoint)
+    store = Store()
+    tables, topic = TableService(entra, store), Topic(entra, TOPIC_ID)
+    admin = Admin(databases, identity_endpoint, tables, topic)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="azure")
     thread.start()
@@ -70,6 +81,8 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
                 serving.start("*", "/{path:.*}", resource_manager.handle, tls),
                 serving.start("GET", "/msi/token", identity_endpoint.handle, None),
                 serving.start("*", "/sandbox/{path:.*}", admin.handle, None),
+                serving.start("*", "/{path:.*}", tables.handle, tls),
+                serving.start("*", "/{path:.*}", topic.handle, tls),
             )
             ports = [asyncio.run_coroutine_threadsafe(each, loop).result(timeout=10) for each in start]
             yield RunningAzure(
@@ -82,12 +95,18 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
                 ca_file=Path(directory) / "ca.crt",
                 databases=databases,
                 data_url=f"http://127.0.0.1:{ports[2]}",
+                tables=tables,
+                tables_url=f"https://127.0.0.1:{ports[3]}",
+                topic=topic,
+                topic_url=f"https://127.0.0.1:{ports[4]}/api/events",
             )
     finally:
+        asyncio.run_coroutine_threadsafe(topic.close(), loop).result(timeout=10)
         asyncio.run_coroutine_threadsafe(serving.end(), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+        store.close()
 
 
 class _Serving:
@@ -105,7 +124,7 @@ class _Serving:
                 self._transports.add(http.transport)
             return await handle(http)
 
-        application = web.Application()
+        application = web.Application(client_max_size=LARGEST_BODY_BYTES)
         application.router.add_route(method, path, remembered)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         self._runners.append(runner)

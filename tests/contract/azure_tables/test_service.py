@@ -12,10 +12,8 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.data.tables import EdmType, EntityProperty, TableClient, TableTransactionError, UpdateMode
 from azure.identity import ManagedIdentityCredential
 
-from infra.sandbox.azure import managed_identity
 from infra.sandbox.azure.entra import Entra
 from infra.sandbox.azure.server import running_azure
-from infra.sandbox.azure.tables.service import AUDIENCES
 from shared.catalog.azure_table import AzureTableCatalog
 from shared.catalog.azure_table.errors import code_of
 from tests.contract.azure_tables.conftest import BareClient
@@ -188,7 +186,6 @@ def test_a_refused_caller_learns_where_to_sign_in(bare: BareClient) -> None:
 
 
 def test_a_managed_identity_opens_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(managed_identity, "RESOURCES", managed_identity.RESOURCES | AUDIENCES)
     entra = Entra()
     with running_account(entra=entra) as account, running_azure(entra, [account.identity]) as azure:
         for name, value in azure.environment().items():
