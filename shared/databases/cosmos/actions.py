@@ -46,8 +46,12 @@ RESTORE_ACTIONS = (
     f"{ACCOUNTS}/sqlRoleDefinitions/write",
     f"{ACCOUNTS}/write",
 )
-"""`restore` and `cut_over`. The identity also needs `Microsoft.ManagedIdentity/userAssignedIdentities/assign/action` where an
-account has such identities, and `Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action` for VNet rules."""
+"""`restore` and `cut_over`."""
+LINKED_ACTIONS = (
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+)
+"""`restore` and `cut_over`, where an account has such identities or VNet rules: on those identities and subnets."""
 
 LEAD_ACTIONS = (f"{ACCOUNTS}/listKeys/action",)
 """`primary_key`, when a release is led to an account."""

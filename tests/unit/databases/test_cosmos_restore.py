@@ -9,6 +9,7 @@ from shared.databases.cosmos.actions import (
     CHECK_ACTIONS,
     DISCARD_ACTIONS,
     LEAD_ACTIONS,
+    LINKED_ACTIONS,
     RESTORE_ACTIONS,
     SUBSCRIPTION_ACTIONS,
 )
@@ -289,7 +290,7 @@ def test_every_right_that_is_used_is_listed_and_none_beside_it() -> None:
     world.access.primary_key(restored.endpoints[0].credential_source)
     restoring = {action for action in world.azure.actions if "/locations/" not in action}
     assert checking == set(CHECK_ACTIONS)
-    assert restoring <= {*RESTORE_ACTIONS, *LEAD_ACTIONS}
+    assert restoring <= {*RESTORE_ACTIONS, *LINKED_ACTIONS, *LEAD_ACTIONS}
     located = {action for action in world.azure.actions if "/locations/" in action}
     assert {action for action in located if not action.endswith("restorableSqlResources/read")} <= set(SUBSCRIPTION_ACTIONS)
     assert "Microsoft.DocumentDB/databaseAccounts/delete" in DISCARD_ACTIONS
