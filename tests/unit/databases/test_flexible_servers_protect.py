@@ -1,4 +1,4 @@
-"""Backups of a flexible server: the checks, the wait for the logs, the on-demand backup of the pause window, what is left over."""
+"""Backups of a flexible server: the checks, the wait for the logs, the backup of the pause window, what is left over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.databases.flexible_servers import backups, names
+from shared.databases.flexible_servers import FlexibleServerAccess, backups, names
 from shared.databases.flexible_servers.engines import MYSQL, POSTGRESQL
 from shared.databases.flexible_servers.servers import Backup
 from shared.model.checks import CheckResult, CheckStatus, failures
@@ -100,8 +100,10 @@ def test_a_point_before_the_first_backup_is_refused_and_one_before_any_is_waited
 def test_a_server_that_never_has_a_backup_ends_the_wait() -> None:
     world = ServersWorld()
     world.live.earliest = None
+    first = world.access.protect(world.database, (), world.point, True, None)
+    world.later(6)
     with pytest.raises(NotReady, match="has no backup yet, 6 hours after the point"):
-        world.until(lambda _: world.protect())  # type: ignore[arg-type, return-value]
+        world.access.protect(world.database, (), world.point, True, first)
 
 
 def test_another_server_under_the_name_is_refused() -> None:
@@ -251,8 +253,6 @@ def test_names_fit_do_not_grow_and_bear_the_stamp(server: str) -> None:
 
 async def test_a_clock_is_measured_against_resource_manager_and_a_closed_port_is_a_problem() -> None:
     world = ServersWorld()
-    access = type(world.access)(
-        None, world.clock, resource_manager="https://127.0.0.1:1", open_servers=lambda *_: world.servers
-    )
+    access = FlexibleServerAccess(None, world.clock, resource_manager="https://127.0.0.1:1")
     bounds = await access.measure_clock(world.database, world.clock)
     assert "127.0.0.1" in bounds.problem
