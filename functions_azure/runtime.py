@@ -26,6 +26,8 @@ Result = dict[str, Any]
 
 _log = logging.getLogger("scalar_backup")
 _log.setLevel(logging.INFO)
+# The SDKs write several lines about every request, which would bury ours.
+logging.getLogger("azure").setLevel(logging.WARNING)
 
 
 @cache
