@@ -24,11 +24,12 @@ RESOURCES = RESOURCE_MANAGER_AUDIENCES | {AKS_SERVER, STORAGE, f"{STORAGE}/", EV
 
 class IdentityEndpoint:
     """`secret` is what IDENTITY_HEADER holds; `assigned` are the function app's identities, of which the first one is the
-    system-assigned one. `asked` notes the resource of each request."""
+    system-assigned one. `resources` are those for which tokens can be asked; `asked` notes the resource of each request."""
 
     def __init__(self, entra: Entra, secret: str, assigned: Collection[Identity]) -> None:
         self._entra, self.secret = entra, secret
         self._assigned = list(assigned)
+        self.resources = set(RESOURCES)
         self.asked: list[str] = []
 
     def assign(self, *identities: Identity) -> None:
@@ -42,7 +43,7 @@ class IdentityEndpoint:
         if query.get("api-version") != API_VERSION:
             return _refused(400, f"api-version must be {API_VERSION}")
         resource = query.get("resource", "")
-        if resource not in RESOURCES:
+        if resource not in self.resources:
             return _refused(400, f"AADSTS500011: The resource principal named {resource} was not found in the tenant.")
         identity = self._identity(query.get("client_id"))
         if identity is None:

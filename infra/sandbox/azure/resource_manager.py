@@ -42,7 +42,8 @@ class Call:
 class ResourceManager:
     """One subscription. `assignments` hold (object id, action) of the roles given to identities on clusters, such as
     ("…", "listClusterUserCredential"), `roles` those on everything else; `calls` note every request. `refuse_next` answers one
-    request with an error, `faults` have more kinds of bad days. `providers` by their namespace in lower case."""
+    request with an error, `faults` have more kinds of bad days. `providers` by their namespace in lower case;
+    `audiences` of the tokens that it takes."""
 
     entra: Entra
     subscription: str
@@ -55,6 +56,7 @@ class ResourceManager:
     faults: Faults = field(default_factory=Faults)
     providers: dict[str, Provider] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    audiences: set[str] = field(default_factory=lambda: set(RESOURCE_MANAGER_AUDIENCES))
 
     def add(self, cluster: ManagedCluster) -> None:
         self.resource_groups.add(cluster.resource_group.lower())
@@ -94,7 +96,7 @@ class ResourceManager:
         scheme, _, token = http.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer":
             raise TokenRefusedError("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-        claims = self.entra.verified(token, RESOURCE_MANAGER_AUDIENCES)
+        claims = self.entra.verified(token, self.audiences)
         namespace = http.path.rpartition("/providers/")[2].partition("/")[0].lower()
         if namespace in self.providers:
             return self._provided(self.providers[namespace], http, content, claims["oid"])

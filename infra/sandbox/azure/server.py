@@ -85,6 +85,10 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
                 serving.start("*", "/{path:.*}", topic.handle, tls),
             )
             ports = [asyncio.run_coroutine_threadsafe(each, loop).result(timeout=10) for each in start]
+            # As in other clouds than the public one, whose Resource Managers are known to Entra by their addresses.
+            own = {f"https://127.0.0.1:{ports[0]}", f"https://127.0.0.1:{ports[0]}/"}
+            identity_endpoint.resources |= own
+            resource_manager.audiences |= own
             yield RunningAzure(
                 entra=entra,
                 resource_manager=resource_manager,

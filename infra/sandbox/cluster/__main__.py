@@ -17,12 +17,13 @@ from pathlib import Path
 
 from infra.sandbox.cluster.api.clock import Clock
 from infra.sandbox.cluster.api.eks_tokens import EksTokens
-from infra.sandbox.cluster.api.resources import DEPLOYMENTS, NODES, PODS, REPLICA_SETS
+from infra.sandbox.cluster.api.resources import DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS
 from infra.sandbox.cluster.api.server import ApiServer
 from infra.sandbox.cluster.api_client import ApiClient
 from infra.sandbox.cluster.certificates import create_certificates
 from infra.sandbox.cluster.controllers.deployments import DeploymentController
 from infra.sandbox.cluster.controllers.garbage import GarbageCollector
+from infra.sandbox.cluster.controllers.jobs import JobController
 from infra.sandbox.cluster.controllers.replica_sets import ReplicaSetController
 from infra.sandbox.cluster.controllers.scheduler import Scheduler
 from infra.sandbox.cluster.informer import Informer
@@ -87,6 +88,7 @@ async def _serve(arguments: argparse.Namespace, state_directory: Path) -> None:
                 nodes = await stack.enter_async_context(_nodes(arguments, network, state_directory, client, tls))
                 server.controls.on_kill = nodes.kill_container
                 server.forward_ports_by(nodes)
+                server.read_logs_of(nodes)
             ready = {
                 "url": url,
                 "direct_url": server.direct_url,
@@ -106,12 +108,12 @@ async def _nodes(
     arguments: argparse.Namespace, network: str, directory: Path, client: ApiClient, tls: ssl.SSLContext
 ) -> AsyncIterator[Nodes]:
     """Controllers and kubelets, running."""
-    informers = [Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS, NODES)]
-    deployments, replica_sets, pods, nodes = informers
+    informers = [Informer(client, each) for each in (DEPLOYMENTS, REPLICA_SETS, PODS, NODES, JOBS)]
+    deployments, replica_sets, pods, nodes, jobs = informers
 
     def command(launch: Launch) -> list[str]:
         where = ["--image", launch.image, "--address", launch.address, "--root", str(launch.root)]
-        return [*arguments.pod_command, *where]
+        return [*arguments.pod_command, *where, *(["--", *launch.arguments] if launch.arguments else [])]
 
     addresses, environment = AddressPool(network, overlay=arguments.overlay), base_environment(_REPOSITORY)
     kubelets = [
@@ -134,7 +136,8 @@ async def _nodes(
         DeploymentController(client, deployments, replica_sets).queue.run(),
         ReplicaSetController(client, replica_sets, pods).queue.run(),
         GarbageCollector(client, replica_sets, [deployments]).queue.run(),
-        GarbageCollector(client, pods, [replica_sets]).queue.run(),
+        JobController(client, jobs, pods).queue.run(),
+        GarbageCollector(client, pods, [replica_sets, jobs]).queue.run(),
         Scheduler(client, nodes, pods).queue.run(),
         *(kubelet.run() for kubelet in kubelets),
         *(informer.run() for informer in informers),

@@ -17,6 +17,7 @@ from infra.sandbox.cluster.api.controls import Controls
 from infra.sandbox.cluster.api.eks_tokens import EksTokens
 from infra.sandbox.cluster.api.errors import ApiError
 from infra.sandbox.cluster.certificates import Certificates
+from infra.sandbox.cluster.logs import LoggingNodes
 from infra.sandbox.cluster.port_forward import ForwardingNodes
 from infra.sandbox.cluster.real_control_plane import RealControlPlane
 from infra.sandbox.cluster.relay import Relay
@@ -93,6 +94,9 @@ class RealApiServer:
     def forward_ports_by(self, nodes: ForwardingNodes) -> None:
         """A real API server finds a pod's node by its status; what is left is to cut connections there."""
         self.controls.on_cut_port_forwards = nodes.cut
+
+    def read_logs_of(self, nodes: LoggingNodes) -> None:
+        """A real API server asks the pod's node, which it finds by its status."""
 
     async def _forget_history(self) -> None:
         _log.warning("the API server restarts, to forget all history")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from infra.sandbox.bank.workers import InvalidSetting
+from infra.sandbox.pods import schema_loader
 from infra.sandbox.pods.container import Container
 from infra.sandbox.pods.faults import InvalidFault
 from infra.sandbox.pods.images import UnknownImage
@@ -24,7 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--image", required=True, help="for example ghcr.io/scalar-labs/scalardb-cluster-node:3.19.0")
     parser.add_argument("--address", required=True, help="the pod's IP, in 127.0.0.0/8")
     parser.add_argument("--root", required=True, type=Path, help="the container's file system")
+    parser.add_argument("arguments", nargs="*", help="those of the container")
     options = parser.parse_args(arguments)
+    if schema_loader.is_image(options.image):
+        return schema_loader.main(options.root, options.arguments, dict(os.environ))
     container = Container(options.image, options.address, options.root, dict(os.environ))
     try:
         asyncio.run(container.run(_report))

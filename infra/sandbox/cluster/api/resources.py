@@ -43,7 +43,7 @@ class Resource:
 _RBAC = "rbac.authorization.k8s.io"
 _STATUS = frozenset({"status"})
 
-PODS = Resource("", "v1", "pods", "Pod", subresources=frozenset({"status", "binding", "portforward"}))
+PODS = Resource("", "v1", "pods", "Pod", subresources=frozenset({"status", "binding", "portforward", "log"}))
 SERVICES = Resource("", "v1", "services", "Service", subresources=_STATUS)
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.api.scale import Scale
 from infra.sandbox.cluster.api.store import Key, Store
 from infra.sandbox.cluster.api.watch import Watches
+from infra.sandbox.cluster.logs import LoggingNodes, LogReader, tail_lines
 from infra.sandbox.cluster.port_forward import ForwardingNodes, PortForwarding, Streams
 
 VERSION = {
@@ -65,6 +67,7 @@ class ApiServer:
         self._lists, self._watches, self._scale = Lists(store), Watches(store), Scale(self._objects)
         self._faults = Faults()
         self._watching: set[asyncio.Transport] = set()
+        self._read_log: LogReader | None = None
         self.port_forwarding = PortForwarding(self._dial)
         self.controls = Controls(
             self._authentication, faults=self._faults, clock=clock, compact=self._forget_history, cut_watches=self.cut_watches
@@ -100,6 +103,10 @@ class ApiServer:
     def forward_ports_by(self, nodes: ForwardingNodes) -> None:
         """Forwards into the pods of these nodes."""
         self.port_forwarding.dial = nodes.dial
+
+    def read_logs_of(self, nodes: LoggingNodes) -> None:
+        """Answers with what the containers of these nodes have written."""
+        self._read_log = nodes.read_log
 
     async def _forget_history(self) -> None:
         self._store.compact()
@@ -144,6 +151,8 @@ class ApiServer:
                 return self._scale_answer(request)
             if request.subresource == "portforward":
                 return await self._port_forward(http, user, request)
+            if request.subresource == "log":
+                return self._log(request, http.query)
         match request.verb:
             case "watch":
                 return await self._stream(http, request)
@@ -187,6 +196,19 @@ class ApiServer:
         if not pod["spec"].get("nodeName"):
             raise errors.bad_request(f"pod {name} does not have a host assigned")
         return await self.port_forwarding.serve(http, namespace, name, "ports")
+
+    def _log(self, request: ResourceRequest, query: Mapping[str, str]) -> web.Response:
+        if request.verb != "get":
+            raise errors.method_not_allowed()
+        pod = self._objects.existing(request)[1].document
+        name, names = pod["metadata"]["name"], [each["name"] for each in pod["spec"]["containers"]]
+        container = query.get("container") or (names[0] if len(names) == 1 else "")
+        if container not in names:
+            raise errors.bad_request(f"a container name must be specified for pod {name}, choose one of: {names}")
+        if self._read_log is None or not pod["spec"].get("nodeName"):
+            raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start')
+        text = self._read_log(pod["metadata"]["namespace"], name, container, tail_lines(query))
+        return web.Response(text=text)
 
     async def _dial(self, namespace: str, pod: str, port: int) -> Streams:
         """Without a node, the address that a pod's status says is all there is."""

@@ -25,6 +25,7 @@ class Launch:
     root: Path
     environment: dict[str, str]
     log: Path
+    arguments: tuple[str, ...] = ()
 
 
 class ContainerProcess:

@@ -18,7 +18,7 @@ class Kubelet:
     def __init__(self, node: Node, pods: Informer) -> None:
         self._node, self._pods = node, pods
         self.port_forwarding = PortForwarding(self.dial)
-        self._streaming = StreamingServer(self.port_forwarding)
+        self._streaming = StreamingServer(self.port_forwarding, self.read_log)
         self._running: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
         self.is_registered = asyncio.Event()
         pods.on_change(self._pod_changed)
@@ -47,6 +47,10 @@ class Kubelet:
     async def dial(self, namespace: str, pod: str, port: int) -> Streams:
         """Connects to a port inside a pod. Raises LookupError when it does not run here, OSError when nobody listens there."""
         return await self._pod(namespace, pod).dial(port)
+
+    def read_log(self, namespace: str, pod: str, container: str, lines: int | None) -> str:
+        """See Pod.read_log. Raises LookupError when the pod does not run here."""
+        return self._pod(namespace, pod).read_log(container, lines)
 
     def _pod(self, namespace: str, pod: str) -> Pod:
         """Raises LookupError when it does not run here."""

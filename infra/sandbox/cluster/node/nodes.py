@@ -25,6 +25,10 @@ class Nodes:
         """Connects to a port inside the pod. Raises OSError when nobody listens there."""
         return await self._node_of(namespace, pod).dial(namespace, pod, port)
 
+    def read_log(self, namespace: str, pod: str, container: str, lines: int | None) -> str:
+        """The last lines that a container has written, all of them without a number."""
+        return self._node_of(namespace, pod).read_log(namespace, pod, container, lines)
+
     def cut(self) -> None:
         """Resets every port-forward."""
         for kubelet in self._kubelets.values():

@@ -101,6 +101,12 @@ class Pod:
         """Connects to a port inside the pod. Raises OSError when nobody listens there."""
         return await asyncio.open_connection(self._address, port)
 
+    def read_log(self, container: str, lines: int | None) -> str:
+        """The last lines that the container has written, all of them without a number."""
+        file = self._log_file(container)
+        text = file.read_text(errors="replace") if file.exists() else ""
+        return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
+
     def signal(self, container: str | None, number: signal.Signals) -> None:
         """Signals a container. Raises LookupError when it does not run or the name is missing and not clear."""
         names = [container] if container else list(self._processes)
@@ -159,11 +165,13 @@ class Pod:
         environment = await materials.environment(container, pod)
         root = self._directory / container["name"]
         await materials.mount(container, self._document, root)
-        logs = self._node.directory / "logs"
-        logs.mkdir(exist_ok=True)
-        log = logs / f"{self._namespace}_{self._name}_{container['name']}.log"
+        log = self._log_file(container["name"])
+        log.parent.mkdir(exist_ok=True)
         environment = {**self._node.base_environment, "HOSTNAME": self._name, **environment}
-        return Launch(container["image"], self._address, root, environment, log)
+        return Launch(container["image"], self._address, root, environment, log, tuple(container.get("args") or ()))
+
+    def _log_file(self, container: str) -> Path:
+        return self._node.directory / "logs" / f"{self._namespace}_{self._name}_{container}.log"
 
     async def _watch_over(self, container: dict[str, Any], state: ContainerState, process: ContainerProcess) -> int:
         """Until the process has ended, by itself, by a failed probe or because the pod is being deleted."""
