@@ -1,4 +1,4 @@
-"""How the tests are shared out between the workers of `make test`: whole files, scenarios first."""
+"""How `make test` shares out the tests: whole files, scenarios first. And how hypothesis chooses its examples."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 SCENARIOS = "tests/scenarios/"
+# The same examples in every run, and no verdict that depends on how busy the machine is.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+)
+settings.load_profile("suite")
 _ON_REAL = re.compile(r"[\[-]real[\]-]")
 
 
