@@ -9,6 +9,7 @@ import pytest
 from functions_azure.settings import Settings
 from functions_azure.triggers.event_grid import BEFORE_UPGRADES, Event, is_backup_requested, on_event
 from infra.azure.package import RUNTIME_PYTHON
+from shared.model.plan_document import parse_plan
 from shared.signals.eventgrid import TYPE_PREFIX
 from tests.infra.bicep import Choice, Declared
 from tests.infra.bicep_files import EVENTS, FILES, GUIDE, MAIN, MONITORING, ROOT, STORAGE, TEMPLATES, TOPIC
@@ -193,3 +194,9 @@ def test_the_guide_asks_for_outputs_that_there_are() -> None:
     asked = set(re.findall(r"(?:\$\(|\()output (\w+)", GUIDE.split("app=$(")[1]))
     assert asked > {"appHost", "principalId"}
     assert asked <= set(MAIN.outputs)
+
+
+def test_the_plan_in_the_guide_is_a_plan() -> None:
+    (written,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    plan = parse_plan(written)
+    assert [database.key for database in plan.databases] == ["cosmos:orders-prod"]
