@@ -53,7 +53,9 @@ class Work:
         return {tags.RUN: self.order.run, **({tags.POINT: iso(self.order.at)} if self.order.at else {})}
 
     def is_ours(self, instance: Instance) -> bool:
-        return instance.tags.get(tags.RUN) == self.order.run
+        """Made by this restore, for this database: the same run marks the copies of the plan's other instances, too."""
+        names = (self.side, self.name, self.old)
+        return instance.identifier in names and instance.tags.get(tags.RUN) == self.order.run
 
     def item(self, previous: DatabaseRestore | None) -> ItemRestore:
         """What is remembered of this restore; of another one nothing."""

@@ -202,7 +202,7 @@ class Bank:
 @dataclass
 class Story:
     """Fingerprints of one bank: at the restore point, after the loss, after the restore, after the undo. `audit` counts the
-    money after the restore; `restore` and `undo` are the records."""
+    money after the restore, whose record is `restore`."""
 
     bank: Bank
     kept: str = ""
@@ -211,29 +211,31 @@ class Story:
     undone: str = ""
     audit: Audit | None = None
     restore: Run | None = None
-    undo: Run | None = None
+    problems: list[str] = field(default_factory=list)
 
     def lose_data(self) -> None:
         self.bank.lose_data()
         self.damaged = self.bank.fingerprint()
 
 
-def carry_out_all(stories: Mapping[str, Story]) -> None:
-    """Restore and undo of all banks, each at the same time. With two payloads for each."""
+def restore_all(stories: Mapping[str, Story]) -> None:
+    """Each bank with two payloads, all at the same time."""
     begun = {name: story.bank.confirm(story.bank.ask("restore")) for name, story in stories.items()}
     for name, execution in begun.items():
         story = stories[name]
         story.restore = succeeded(story.bank.ended(execution))
-    for story in stories.values():
         story.restored, story.audit = story.bank.fingerprint(), story.bank.audit()
-    begun = {
-        name: story.bank.confirm(story.bank.ask("undo", run=story.restore.id))
-        for name, story in stories.items()
-        if story.restore
-    }
+
+
+def undo_all(stories: Mapping[str, Story]) -> None:
+    """What `restore_all` did."""
+    begun = {}
+    for name, story in stories.items():
+        assert story.restore is not None
+        begun[name] = story.bank.confirm(story.bank.ask("undo", run=story.restore.id))
     for name, execution in begun.items():
         story = stories[name]
-        story.undo = succeeded(story.bank.ended(execution))
+        succeeded(story.bank.ended(execution))
         story.undone = story.bank.fingerprint()
 
 

@@ -51,7 +51,7 @@ STEPS = {
 }
 """Each step with its function and the latest moment to die at, in seconds."""
 CERTAIN = {"restore_check", "restore_prepare", "restore_verify"}
-"""Take longer than that. Others may have ended before the kill arrives; it then waits for the next call, of the undo at last."""
+"""Take longer than that. Others may have ended before the kill arrives; it then waits for the next call, at last the undo's."""
 SEED = 20261124
 
 

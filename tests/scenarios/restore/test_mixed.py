@@ -1,4 +1,4 @@
-"""Banks on two databases at once go back to the one moment that both have in common, and there again: one release with
+"""Banks on several databases go back to the one moment that all have in common, and there again: one release with
 multi-storage, and two releases that share transactions (two-phase commit), one of whose databases is led to by its endpoint.
 
 The backup is one of a bank at work; what comes back is held against what stood in the tables during the pause.
@@ -6,19 +6,25 @@ The backup is one of a bank at work; what comes back is held against what stood 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from infra.sandbox import bank_worlds
-from infra.sandbox.bank.layouts import on_multi_storage, on_two_releases
+from infra.sandbox.bank.layouts import on_three, on_two_releases
+from infra.sandbox.cluster.api.resources import CONFIG_MAPS
+from infra.sandbox.world import NAMESPACE
+from shared.model.run import RunStatus
 from tests.scenarios.deployment import Deployment
-from tests.scenarios.restore.scene import Bank, Story, bank_of, carry_out_all
+from tests.scenarios.restore.scene import Bank, Story, bank_of, restore_all, succeeded, undo_all
 
 pytestmark = pytest.mark.stand_in_only(reason="it is about databases")
 
 BANKS = ("multi-storage", "two-releases")
-HOST_OF_SECOND = "second-db"
+SECOND = "second-db"
+TABLES_ON_DYNAMODB = 3
+"""Of the bank on three databases: its own, and two of ScalarDB."""
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +43,43 @@ def stories(shared_deployment: Deployment) -> Iterator[dict[str, Story]]:
         for story in found.values():
             story.bank.until_replaced()
             story.lose_data()
-        carry_out_all(found)
+        restore_all(found)
+        found["two-releases"].problems = drift(found["two-releases"].bank)
+        undo_all(found)
         yield found
+
+
+def drift(bank: Bank) -> list[str]:
+    """What the checks find when somebody runs `helm upgrade` with the old values, which is mended again at once."""
+    kube = bank.deployment.world.kube
+    name = bank.config_maps[-1]
+    led = kube.get(CONFIG_MAPS, NAMESPACE, name)["data"]
+    old = {key: re.sub(rf"{SECOND}-r\w+\.", f"{SECOND}.", text) for key, text in led.items()}
+    assert old != led
+    kube.patch(CONFIG_MAPS, NAMESPACE, name, {"data": old})
+    found = bank.deployment.failed_checks(bank.plan)
+    kube.patch(CONFIG_MAPS, NAMESPACE, name, {"data": led})
+    return [f"{check.name}: {check.detail}" for check in found]
 
 
 def multi_storage(deployment: Deployment) -> Bank:
     aws = deployment.world.aws
     relational = bank_worlds.create_instance(aws, "mixed-db", "postgres")
-    layout, release = on_multi_storage(bank_worlds.dynamodb_of(aws, "mixed_"), relational)
-    databases = [{"dynamodb": {"region": aws.region}}, {"rds": {"instance": "mixed-db", "region": aws.region}}]
+    coordinator = bank_worlds.create_instance(aws, "mixed-coordinator", "mysql")
+    layout, release = on_three(bank_worlds.dynamodb_of(aws, "mixed_"), relational, coordinator)
+    instances = [{"rds": {"instance": name, "region": aws.region}} for name in ("mixed-db", "mixed-coordinator")]
+    databases = [{"dynamodb": {"region": aws.region}}, *instances]
     return bank_of(deployment, "mixed", layout, {"mixed": release}, databases)
 
 
 def two_releases(deployment: Deployment) -> Bank:
     aws = deployment.world.aws
     first = bank_worlds.create_aurora(aws, "first-db", "aurora-postgresql")
-    second = bank_worlds.create_instance(aws, HOST_OF_SECOND, "mysql")
+    second = bank_worlds.create_instance(aws, SECOND, "mysql")
     layout, front, back = on_two_releases(first, second)
     databases = [
         {"aurora": {"cluster": "first-db", "region": aws.region}},
-        {"rds": {"instance": HOST_OF_SECOND, "region": aws.region, "cut_over": "endpoint"}},
+        {"rds": {"instance": SECOND, "region": aws.region, "cut_over": "endpoint"}},
     ]
     bank = bank_of(deployment, "two", layout, {"front": front, "back": back}, databases)
     deployment.world.allow_leading(*bank.config_maps)
@@ -73,3 +96,32 @@ def test_all_databases_go_back_to_the_same_moment_and_there_again(
     assert story.audit is not None
     assert story.audit.is_consistent, story.audit.explain()
     assert story.undone == story.damaged, "exactly what was there before the restore"
+
+
+def test_a_helm_upgrade_with_the_old_values_after_an_endpoint_was_led_is_found(
+    deployment: Deployment, stories: dict[str, Story]
+) -> None:
+    (problem,) = stories["two-releases"].problems
+    assert problem.startswith("endpoint-drift: ")
+    assert f"leads back to jdbc:mysql://{SECOND}." in problem
+
+
+def test_one_database_of_three_that_fails_half_way_halts_the_restore_and_continue_brings_it_to_its_end(
+    deployment: Deployment, stories: dict[str, Story]
+) -> None:
+    story, aws = stories["multi-storage"], deployment.world.aws
+    bank = story.bank
+    aws.fault("dynamodb", "DeleteTable", "AccessDeniedException", times=TABLES_ON_DYNAMODB)
+    halted = bank.ended(bank.confirm(bank.ask()))
+    assert aws.faults() == []
+    assert halted.status is RunStatus.HALTED
+    assert halted.cause is not None
+    assert f"Not cut over: dynamodb:{aws.region} (" in halted.cause.message
+    assert f"rds:{aws.region}:mixed-db" in halted.cause.message.partition("Cut over: ")[2]
+    assert not deployment.addresses("mixed"), "nobody works on databases of different moments"
+
+    went_on = succeeded(bank.ended(bank.started({"action": "continue", "run": halted.id})))
+    assert went_on.id == halted.id
+    assert bank.fingerprint() == story.kept
+    bank.undone(went_on)
+    assert bank.fingerprint() == story.damaged

@@ -17,7 +17,7 @@ from infra.sandbox.aws.process import RunningAws
 from infra.sandbox.bank.layouts import on_relational
 from infra.sandbox.bank.relational import Relational
 from tests.scenarios.deployment import Deployment
-from tests.scenarios.restore.scene import Bank, Story, bank_of, carry_out_all, succeeded
+from tests.scenarios.restore.scene import Bank, Story, bank_of, restore_all, succeeded, undo_all
 
 pytestmark = pytest.mark.stand_in_only(reason="it is about RDS")
 
@@ -69,7 +69,8 @@ def stories(shared_deployment: Deployment) -> Iterator[dict[str, Story]]:
         for name, execution in backups.items():
             succeeded(shared_deployment.run_of(shared_deployment.finish(execution)))
             found[name].lose_data()
-        carry_out_all(found)
+        restore_all(found)
+        undo_all(found)
         yield found
 
 
