@@ -20,7 +20,7 @@ from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, RestoreStage, Target
 from shared.model.storage import ReleaseStorage, Storage
 from tests.unit.databases.fake_rds import _OPERATIONS, SUFFIX
-from tests.unit.databases.rds_world import NAME, OLD, SIDE, RdsWorld
+from tests.unit.databases.rds_world import FULL, NAME, OLD, SIDE, RdsWorld
 
 READS = ("describe_",)
 
@@ -41,6 +41,22 @@ def test_the_restored_instance_takes_the_name_and_every_setting() -> None:
     assert differences(before, world.settings()) == {}
     assert restored.items[0].kept == OLD
     assert {check.status for check in world.access.verify(world.order(), restored)} == {CheckStatus.OK}
+
+
+def test_two_instances_of_one_run_each_get_their_own_data() -> None:
+    world = RdsWorld()
+    world.account.add("payments", "payments first", **FULL)
+    world.clock.advance(7200)
+    point = world.clock.now().replace(microsecond=0)
+    world.clock.advance(600)
+    for name in (NAME, "payments"):
+        world.account.write(name, "lost")
+    world.clock.advance(600)
+    orders = [world.order(at=point, database=replace(world.database, instance=name)) for name in ("payments", NAME)]
+    prepared = [world.prepare(order) for order in orders]
+    for order, reached in zip(orders, prepared, strict=True):
+        world.cut_over(order, reached)
+    assert (world.account.named("payments").data, world.account.named(NAME).data) == ("payments first", "second")
 
 
 def test_nothing_live_is_touched_before_the_cut_over_and_the_promise_comes_before_the_first_change() -> None:
