@@ -5,6 +5,14 @@ from __future__ import annotations
 
 from shared.databases.flexible_servers.engines import MYSQL, Engine
 
+LINKED_ACTIONS = (
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.Network/privateDnsZones/join/action",
+    "Microsoft.Network/virtualNetworks/subnets/join/action",
+)
+"""`restore`, on the managed identities, the private DNS zone and the subnet that a server has. They may be in any resource
+group, so they are granted where they are."""
+
 _READ = ("administrators/read", "configurations/read", "firewallRules/read", "read", "replicas/read")
 
 
@@ -26,8 +34,7 @@ def protect_actions(engine: Engine) -> tuple[str, ...]:
 
 
 def restore_actions(engine: Engine) -> tuple[str, ...]:
-    """`restore` and `cut_over`. With private access the identity also needs `join/action` on the subnet and on the private DNS
-    zone; where a server has identities of its own, `Microsoft.ManagedIdentity/userAssignedIdentities/assign/action`."""
+    """`restore` and `cut_over`, with `LINKED_ACTIONS` on what a server's settings name."""
     parameters = "updateConfigurations/action" if engine is MYSQL else "configurations/write"
     own = ("administrators/delete", "administrators/write", "firewallRules/delete", "firewallRules/write", "restart/action")
     return (*check_actions(engine), *_named(engine, (*own, parameters, "write")))

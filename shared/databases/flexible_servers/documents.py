@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 DNS_ZONE = {MYSQL: "privateDnsZoneResourceId", POSTGRESQL: "privateDnsZoneArmResourceId"}
 RESTORE_TIME = {MYSQL: "restorePointInTime", POSTGRESQL: "pointInTimeUTC"}
-OWN_KEY = "AzureKeyVault"
+OWN_KEY, ZONE_REDUNDANT = "AzureKeyVault", "ZoneRedundant"
 _NO_REPLICA = ("", "None", "Primary", "Source")
 
 
@@ -119,7 +119,7 @@ def _settings(document: Mapping[str, Any], engine: Engine) -> ServerSettings:
         auto_io_scaling=scales,
         log_on_disk=_is_on(storage.get("logOnDisk")),
         ha_mode="" if mode == "Disabled" else mode,
-        standby_zone=str(part("highAvailability").get("standbyAvailabilityZone") or "") if mode not in ("", "Disabled") else "",
+        standby_zone=str(part("highAvailability").get("standbyAvailabilityZone") or "") if mode == ZONE_REDUNDANT else "",
         retention_days=int(part("backup").get("backupRetentionDays") or 0),
         backup_interval_hours=part("backup").get("backupIntervalHours"),
         maintenance=_maintenance(part("maintenanceWindow")),
@@ -198,7 +198,9 @@ def _auth(wanted: ServerSettings) -> Document:
 
 
 def _standby(wanted: ServerSettings) -> Document:
-    zone = {"standbyAvailabilityZone": wanted.standby_zone} if wanted.standby_zone else {}
+    """A standby in the same zone has no zone to choose."""
+    is_chosen = wanted.ha_mode == ZONE_REDUNDANT and wanted.standby_zone
+    zone = {"standbyAvailabilityZone": wanted.standby_zone} if is_chosen else {}
     return {"mode": wanted.ha_mode or "Disabled", **zone}
 
 

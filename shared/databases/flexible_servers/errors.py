@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ LONGEST_TEXT = 300
 GONE_STATUS, CONFLICT_STATUSES = 404, frozenset({409, 412, 423})
 _BUSY_WORDS = ("busy", "inprogress", "notready", "conflict")
 """Codes with which the services answer 400 although only the moment is wrong: ServerIsBusy, OperationInProgress …"""
+_LINKED = re.compile(r"perform action '(?P<action>[^']+)' on the linked scope(?:\(s\))? '(?P<scope>[^']+)'")
+"""The right that is missing is on another resource: a subnet, a DNS zone, an identity."""
 _OUT_OF_STOCK = ("quota", "capacity", "skunotavailable")
 
 
@@ -62,12 +65,18 @@ def in_our_words(action: str, subject: str) -> Iterator[None]:
 
 def _answered(error: HttpResponseError, action: str, subject: str) -> BackupError:
     status, code = int(error.status_code or 0), _code(error)
-    said, where = _cut(f"{code}: {error.message}"), f"{action} on {subject}"
+    text = str(getattr(error.error, "message", "") or error.message)
+    said, where = _cut(f"{code}: {text}"), f"{action} on {subject}"
     lower = code.lower()
     if status == 401:
         return Forbidden(
             f"Azure does not accept the token for {where} ({said}).",
             hint="The token is not of the subscription's tenant, or the identity was removed.",
+        )
+    if status == 403 and (linked := _LINKED.search(text)):
+        return Forbidden(
+            f"{where} needs {linked['action']} on {linked['scope']}, which the settings name ({code}).",
+            hint="Give the identity a role with that action there, too. A new one takes up to ten minutes.",
         )
     if status == 403:
         return Forbidden(

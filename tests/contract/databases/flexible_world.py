@@ -1,5 +1,5 @@
-"""A flexible server with rows in the sandbox's Azure, and the room in front of it with Azure's own packages. Things take as long
-as in Azure; the clock of both sides jumps over the waiting."""
+"""A flexible server with rows in the sandbox's Azure, and the room in front of it with Azure's own packages. Things take as
+long as in Azure; the clock of both sides jumps over the waiting."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from infra.sandbox.azure.arm.faults import Fault
+from infra.sandbox.azure.arm.requests import action_of
 from infra.sandbox.azure.arm.rights import RoleAssignment
 from infra.sandbox.azure.flexible.provider import FlexibleServers
 from infra.sandbox.azure.flexible.servers import Server
@@ -39,7 +40,11 @@ AS_IN_AZURE = {
     "servers_first_backup_seconds": 600,
     "servers_backup_seconds": 5,
 }
+LEAST_WAIT_SECONDS = 61
+"""An engine may come later than asked to: by then, what was begun has ended."""
 PLACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
+SUBNET = f"{PLACE}/Microsoft.Network/virtualNetworks/net/subnets/db"
+ZONE = f"{PLACE}/Microsoft.Network/privateDnsZones/private.example.com"
 IDENTITY = f"{PLACE}/Microsoft.ManagedIdentity/userAssignedIdentities/people"
 RULES = {"office": ("10.0.0.1", "10.0.0.9"), "azure": ("0.0.0.0", "0.0.0.0")}
 PARAMETERS = {
@@ -169,9 +174,15 @@ class FlexibleWorld:
         return read(server, self.clock.now(), self.servers)
 
     def asked(self) -> list[tuple[str, str]]:
-        """Method and path below the resource group of every request so far."""
+        """Method and path of every request since it was looked at last."""
         calls = self.azure.running.resource_manager.calls
-        return [(call.method, call.path.rpartition("/flexibleServers")[2]) for call in calls]
+        found = [(call.method, call.path) for call in calls]
+        calls.clear()
+        return found
+
+    def used(self) -> set[str]:
+        """The ARM actions of these requests."""
+        return {action_of(method, path) for method, path in self.asked()}
 
     # -- what the engine does
 
@@ -200,7 +211,7 @@ class FlexibleWorld:
         forgive: tuple[type[Exception], ...] = (),
     ) -> DatabaseRestore:
         """Calls until done, also after errors that are `forgive`n, then in a new process."""
-        for _ in range(500):
+        for _ in range(1_000):
             try:
                 reached = from_record(to_record(call(reached)), DatabaseRestore)
             except forgive:
@@ -208,8 +219,8 @@ class FlexibleWorld:
                 continue
             if reached.done:
                 return reached
-            self.azure.pass_time(reached.wait_seconds)
-        raise AssertionError(f"not done after 500 calls: {reached}")
+            self.azure.pass_time(max(LEAST_WAIT_SECONDS, reached.wait_seconds))
+        raise AssertionError(f"not done after 1,000 calls: {reached}")
 
     def prepare(self, order: RestoreOrder, **more: Any) -> DatabaseRestore:
         return self.until(lambda so_far: self.access.restore(order, so_far), **more)

@@ -14,6 +14,7 @@ from infra.sandbox.azure.server import SUBSCRIPTION, running_azure
 from shared.databases.flexible_servers import actions
 from shared.databases.flexible_servers.compare import differences
 from shared.databases.flexible_servers.engines import MYSQL, POSTGRESQL, Engine
+from shared.databases.flexible_servers.names import backup_name
 from shared.databases.flexible_servers.opening import open_servers
 from shared.databases.flexible_servers.servers import RestoreCall
 from shared.model.checks import CheckStatus, failures
@@ -23,7 +24,7 @@ from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtectio
 from shared.model.restore import EndpointMove, RestoreStage
 from shared.system_clock import SystemClock
 from tests.contract.azure_arm.conftest import GROUP, Azure, Credential
-from tests.contract.databases.flexible_world import NAME, PARAMETERS, RULES, RUN, SIDE, FlexibleWorld
+from tests.contract.databases.flexible_world import NAME, PARAMETERS, RULES, RUN, SIDE, SUBNET, ZONE, FlexibleWorld
 
 ENGINES = {"mysql": MYSQL, "postgresql": POSTGRESQL}
 
@@ -80,25 +81,56 @@ def test_backup_disaster_restore_and_back_with_rows_and_every_setting(world: Fle
     assert world.balance(NAME) == 99
 
 
-def test_the_rights_that_are_listed_are_enough_for_each_class_and_nothing_of_them_is_too_much(
-    azure: Azure, engine: Engine
-) -> None:
-    world = FlexibleWorld(azure, engine, snapshot=engine is MYSQL)
-    world.allow(actions.protect_actions(engine))
+def test_each_class_of_rights_is_enough_and_has_none_that_is_never_used(azure: Azure, engine: Engine) -> None:
+    world = FlexibleWorld(azure, engine, snapshot=True)
+    now = world.clock.now()
+    ours = {backup_name(f"run-{day}", 1, now - timedelta(days=day)): azure.now - day * 86_400 for day in range(2, 7)}
+    world.live.backups = ours if engine is POSTGRESQL else {}
+    order = world.order()
+    world.asked()
+
+    world.allow(actions.check_actions(engine))
     assert failures(world.access.check(world.database, ())) == ()
-    protection = world.protect()
-    world.access.clean_up(world.database, frozenset())
-    world.access.forecast(world.order(protection))
+    world.access.forecast(order)
+    assert world.used() == set(actions.check_actions(engine))
+
+    world.allow(actions.protect_actions(engine))
+    world.access.protect(world.database, (), world.point, True, None)
+    assert len(world.access.clean_up(world.database, frozenset())) == len(ours) // 5 * engine.deletes_backups
+    assert world.used() >= set(actions.protect_actions(engine)) - set(actions.check_actions(engine))
+    azure.pass_time(61)
+
     world.allow(actions.window_backup_actions(engine))
     assert not world.access.begin_snapshot(world.database, RUN, 1).problem
-    world.azure.pass_time(10)
-    world.allow(actions.restore_actions(engine))
-    restored = world.restore(world.order(protection))
+    assert world.used() == set(actions.window_backup_actions(engine))
+    azure.pass_time(61)
+
+    world.allow((*actions.restore_actions(engine), *actions.LINKED_ACTIONS))
+    prepared = world.prepare(order)
+    side = world.provider.inventory.servers[SIDE]
+    side.firewall["everybody"] = ("0.0.0.0", "255.255.255.255")
+    stranger = {key: {**one, "sid": "66", "objectId": "66"} for key, one in side.administrators.items()}
+    side.administrators = stranger if engine is MYSQL else {**side.administrators, "66": stranger["11"]}
+    side.parameters["max_connections"] = "50"
+    side.pending_restart.add("max_connections")
+    restored = world.cut_over(order, prepared)
+    assert world.used() >= set(actions.restore_actions(engine)) - set(actions.check_actions(engine))
+
     world.allow(actions.check_actions(engine))
-    assert failures(world.access.verify(world.order(protection), restored)) == ()
+    assert failures(world.access.verify(order, restored)) == ()
+    world.asked()
+
     world.allow(actions.discard_actions(engine))
-    given_up = world.order(stamp="20261124t050000z")
-    world.until(lambda so_far: world.access.discard(given_up, so_far or restored))
+    world.until(lambda so_far: world.access.discard(order, so_far or prepared))
+    assert world.used() == set(actions.discard_actions(engine))
+
+
+def test_a_right_that_is_missing_on_the_subnet_is_named_with_the_subnet(azure: Azure) -> None:
+    world = FlexibleWorld(azure, POSTGRESQL)
+    world.live.settings["network"] = {"delegatedSubnetResourceId": SUBNET, "privateDnsZoneArmResourceId": ZONE}
+    world.allow(actions.restore_actions(POSTGRESQL))
+    with pytest.raises(Forbidden, match=f"needs Microsoft.Network/virtualNetworks/subnets/join/action on {SUBNET}"):
+        world.access.restore(world.order(), None)
 
 
 def test_what_was_made_and_given_up_is_deleted(world: FlexibleWorld) -> None:
@@ -121,6 +153,8 @@ CHANGES = (
 def test_server_errors_before_or_after_each_effect_change_nothing_in_the_end(world: FlexibleWorld, kind: str) -> None:
     before = world.settings()
     for method, path in CHANGES:
+        if world.engine is MYSQL and method == "POST":
+            continue  # a restore keeps MySQL's static parameters, so nothing has to be restarted
         world.arm(kind=kind, method=method, path_contains=path, status=503, code="ServiceUnavailable")
     world.prepare(world.order(), forgive=(Unreachable,))
     assert world.azure.running.resource_manager.faults.left() == []
@@ -132,7 +166,7 @@ def test_throttling_is_told_with_azure_s_own_time_and_not_retried_below(world: F
     world.arm(
         kind="refuse", method="GET", path_contains=NAME, status=429, code="TooManyRequests", retry_after_seconds=17, times=1
     )
-    world.azure.running.resource_manager.calls.clear()
+    world.asked()
     with pytest.raises(Throttled, match="Azure throttles") as caught:
         world.access.check(world.database, ())
     assert caught.value.retry_after_seconds == 17
@@ -164,6 +198,7 @@ def test_a_change_that_fails_in_azure_is_made_again(world: FlexibleWorld) -> Non
 
 def test_a_point_whose_logs_are_not_backed_up_yet_is_not_asked_for(world: FlexibleWorld) -> None:
     order = world.order(at=world.clock.now().replace(microsecond=0))
+    world.asked()
     first = world.access.restore(order, None)
     assert not [path for method, path in world.asked() if method == "PUT" and SIDE in path]
     world.until(lambda so_far: world.access.restore(order, so_far), first)
@@ -195,10 +230,10 @@ def test_a_full_quota_is_said_at_once(world: FlexibleWorld) -> None:
 def test_a_restore_into_the_other_kind_of_network_is_never_asked_for(azure: Azure, engine: Engine) -> None:
     world = FlexibleWorld(azure, engine)
     zone = "privateDnsZoneResourceId" if engine is MYSQL else "privateDnsZoneArmResourceId"
-    world.live.settings["network"] = {"delegatedSubnetResourceId": "/subnets/db", zone: "/zones/db"}
+    world.live.settings["network"] = {"delegatedSubnetResourceId": SUBNET, zone: ZONE}
     world.live.firewall = {}
     world.prepare(world.order())
-    assert (world.settings(SIDE).subnet, world.settings(SIDE).dns_zone) == ("/subnets/db", "/zones/db")
+    assert (world.settings(SIDE).subnet, world.settings(SIDE).dns_zone) == (SUBNET, ZONE)
 
 
 def test_a_backup_that_is_complete_in_the_window_is_kept_and_restored_from(azure: Azure, engine: Engine) -> None:
