@@ -63,6 +63,12 @@ UNUSED_FILES = (
 PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of its architectures, and the wheels' names for them."""
 
+ONLY_FOR_OTHERS = (
+    "plan_document", "state_machines",
+    "aks", "azure.py", "azure_table", "cosmos", "durable.py", "eventgrid.py", "flexible_servers",
+)  # fmt: skip
+"""Of our own packages: what the command line and SAM need, and what is about Azure."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="package.py", description=__doc__)
@@ -129,8 +135,7 @@ def trim(target: Path) -> None:
 
 
 def copy_product(function: str, target: Path) -> None:
-    # What only the command line, Azure and SAM need.
-    ignore = shutil.ignore_patterns("__pycache__", "plan_document", "aks", "state_machines")
+    ignore = shutil.ignore_patterns("__pycache__", *ONLY_FOR_OTHERS)
     for name in (*PRODUCT_IN_EVERY, *ROOMS[function]):
         source, copy = ROOT / "shared" / name, target / "shared" / name
         if source.is_dir():

@@ -27,6 +27,7 @@ ROOMS_BEHIND = {
     "database": {"databases"},
     "applications": {"clusters", "scalar"},
     "endpoints": {"clusters", "scalar"},
+    "schema_repair": {"clusters", "scalar"},
     "executions": {"executions"},
     "clock": set(),
 }
