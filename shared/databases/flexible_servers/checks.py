@@ -11,7 +11,7 @@ from shared.databases.flexible_servers.manifest import read
 from shared.databases.flexible_servers.servers import READY, STUCK, Server, Servers
 from shared.model.azure_endpoint import server_keys
 from shared.model.checks import CheckResult, failed, passed, warned
-from shared.model.errors import Forbidden
+from shared.model.errors import Conflict, Forbidden
 from shared.model.naming import listed
 from shared.model.plan import FlexibleServer
 from shared.model.rds_endpoint import jdbc_host
@@ -32,10 +32,13 @@ def check(
         server = servers.server(database.server)
         if server is None:
             return (_missing(database, servers),)
-        settings = read(server, now, servers)
+        results = [*_server(database, server), *_backups(database, server)]
+        try:
+            settings = read(server, now, servers)
+        except Conflict as error:
+            return (*results, failed("flexible-settings", database.key, error.message, "Check again when it is Ready."))
         return (
-            *_server(database, server),
-            *_backups(database, server),
+            *results,
             *_on_demand(database, server, servers),
             *_lost(database, settings),
             *_endpoints(database, settings, storages),

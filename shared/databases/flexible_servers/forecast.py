@@ -13,6 +13,7 @@ from shared.databases.flexible_servers.progress import Work
 from shared.databases.flexible_servers.servers import READY, STUCK
 from shared.databases.flexible_servers.source import OLD_COPY, ON_DEMAND, PITR, Source, find_source, noted_item
 from shared.model.checks import CheckResult, failed, passed, warned
+from shared.model.errors import Conflict
 from shared.model.naming import listed
 from shared.model.records import to_record
 from shared.model.restore import DatabaseForecast, Target
@@ -27,7 +28,11 @@ OF_THE_RESOURCE = "Role assignments, locks, alerts and diagnostic settings stay 
 
 def forecast(work: Work) -> DatabaseForecast:
     """See the port's `forecast`."""
-    source = find_source(work)
+    try:
+        source = find_source(work)
+    except Conflict as error:
+        problem = failed("flexible-source", work.database.key, error.message, "Ask again when the server is Ready.")
+        source = Source(problem=problem)
     item, at = noted_item(work.order), work.order.at
     seconds, basis = _estimate(work, source)
     return DatabaseForecast(

@@ -14,7 +14,7 @@ from shared.databases.flexible_servers.manifest import read
 from shared.databases.flexible_servers.progress import is_same, wait_seconds
 from shared.databases.flexible_servers.servers import Server, Servers
 from shared.databases.flexible_servers.source import restorable_at
-from shared.model.errors import InvalidRequest, NotReady
+from shared.model.errors import Conflict, InvalidRequest, NotReady
 from shared.model.plan import FlexibleServer
 from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtection
 from shared.model.records import from_record, replace, to_record
@@ -50,7 +50,11 @@ def advance(
     server = _same_server(database, item, servers)
     item = replace(item, since=item.since or now, size_bytes=server.settings.storage_gib * GIB)
     if not item.settings:
-        item = replace(item, settings=to_record(read(server, now, servers)))
+        try:
+            item = replace(item, settings=to_record(read(server, now, servers)))
+        except Conflict:
+            # Something is being done to the server: its settings are noted by a later call.
+            return _protection(database, point, item, now)
     if database.snapshot:
         item = _with_backup(item, point, now, servers, database.server)
     if item.phase is not ItemPhase.KEPT:
@@ -133,4 +137,6 @@ def _message(item: ItemProtection, point: datetime) -> str:
         return f"{item.name}: restorable{until}, from the backup of the pause window."
     if item.phase is ItemPhase.COVERED:
         return f"{item.name}: restorable{until}.{note}"
+    if not item.settings:
+        return f"{item.name}: waiting until its settings can be read."
     return f"{item.name}: waiting until the logs of {iso(point)} are backed up.{note}"

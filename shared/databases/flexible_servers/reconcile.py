@@ -30,6 +30,7 @@ SETTLES_WITHIN = timedelta(hours=2)
 """A difference that stays the same for longer than this will not go away: a standby of a large server takes up to an hour."""
 RESTARTS_WITHIN = timedelta(minutes=10)
 """A restart is not asked for again sooner than this."""
+NOT_READ = "its settings cannot be read while something is being done to it."
 STANDBY_IS_THERE = ("", "Healthy")
 
 
@@ -69,6 +70,13 @@ def reconcile(target: Target) -> Reconciled:
         NotReady: a setting cannot be put right; the message names it and both values.
         Unreachable, Throttled, Forbidden: the service.
     """
+    try:
+        return _reconcile(target)
+    except Conflict:
+        return _reconciled(target, {"": NOT_READ}, lambda: "waiting until its settings can be read")
+
+
+def _reconcile(target: Target) -> Reconciled:
     server, wanted, servers = target.server, target.wanted, target.servers
     told = server_differences(wanted, server.settings)
     if any(server.tags.get(name) != value for name, value in target.ours.items()):

@@ -69,7 +69,10 @@ def _begin(work: Work, item: ItemRestore, previous: DatabaseRestore | None) -> D
     if item.phase == "restoring" and item.since and work.now - item.since < APPEARS_WITHIN:
         message = f"{work.name}: waiting for {work.side} to appear."
         return work.progress(RestoreStage.PREPARING, item, previous, message)
-    source = find_source(work)
+    try:
+        source = find_source(work)
+    except Conflict as error:
+        return _not_yet(work, item, previous, error)
     if source.problem is not None:
         raise NotReady(f"{source.problem.detail} {UNTOUCHED}", hint=source.problem.hint)
     if not source.is_reached:
@@ -110,20 +113,28 @@ def _ask(work: Work, source: Source, item: ItemRestore, previous: DatabaseRestor
     try:
         work.servers.begin_restore(RestoreCall(work.side, source.live.resource_id, source.at, wanted, tags))
     except Conflict as error:
-        phase = "restoring" if item.phase == "restoring" else "asking"
-        message = f"{work.name}: not begun yet: {error.message}"
-        if item.phase == "asking" and item.since and work.now - item.since > TAKEN_WITHIN:
-            raise NotReady(f"{error.message} {UNTOUCHED}", hint=error.hint) from error
-        return work.progress(RestoreStage.PREPARING, item.entered(phase, work.now), previous, message)
+        return _not_yet(work, item, previous, error)
     item = replace(item, phase="restoring", since=work.now)
     message = f"{work.name}: being restored to {work.side} as of {iso(source.at)}."
     return work.progress(RestoreStage.PREPARING, item, previous, message)
 
 
+def _not_yet(work: Work, item: ItemRestore, previous: DatabaseRestore | None, refusal: Conflict) -> DatabaseRestore:
+    """Something is being done to the live server, or its name is not free: it is asked again, for a while."""
+    phase = "restoring" if item.phase == "restoring" else "asking"
+    if item.phase == "asking" and item.since and work.now - item.since > TAKEN_WITHIN:
+        raise NotReady(f"{refusal.message} {UNTOUCHED}", hint=refusal.hint) from refusal
+    message = f"{work.name}: not begun yet: {refusal.message}"
+    return work.progress(RestoreStage.PREPARING, item.entered(phase, work.now), previous, message)
+
+
 def _complete(work: Work, side: Server, item: ItemRestore, previous: DatabaseRestore | None) -> DatabaseRestore:
     if not item.settings:
         # The answer of the call that began it was lost.
-        source = find_source(work)
+        try:
+            source = find_source(work)
+        except Conflict as error:
+            return _not_yet(work, item, previous, error)
         if source.settings is None:
             raise NotReady(
                 f"{work.name}: nothing says which settings {work.side} shall have. {UNTOUCHED}",

@@ -10,6 +10,7 @@ from shared.databases.flexible_servers.progress import Work, is_same, settings_o
 from shared.databases.flexible_servers.reconcile import STANDBY_IS_THERE
 from shared.databases.flexible_servers.servers import Server
 from shared.model.checks import CheckResult, failed, passed, warned
+from shared.model.errors import Conflict
 from shared.model.naming import listed
 from shared.model.restore import DatabaseRestore
 from shared.model.server_settings import ServerSettings
@@ -31,7 +32,11 @@ def _checks(work: Work, wanted: ServerSettings, server: Server) -> Iterator[Chec
         yield passed("flexible-state", subject, server.state)
     else:
         yield failed("flexible-state", subject, f"{server.name} is {server.state}.", "See its activity log in the portal.")
-    if told := differences(wanted, read(server, work.now, work.servers)):
+    try:
+        told = differences(wanted, read(server, work.now, work.servers))
+    except Conflict as error:
+        told = (error.message,)
+    if told:
         yield failed("flexible-settings", subject, listed(told, " "), "Put them right by hand, or undo the restore.")
     else:
         yield passed("flexible-settings", subject, "every setting compares equal")

@@ -106,6 +106,15 @@ def test_a_server_that_never_has_a_backup_ends_the_wait() -> None:
         world.access.protect(world.database, (), world.point, True, first)
 
 
+def test_a_server_that_cannot_be_read_for_a_while_is_a_failed_check_and_protecting_waits() -> None:
+    world = ServersWorld()
+    world.servers.faults["parameters"] = [Conflict("orders is busy"), Conflict("orders is busy")]
+    assert checked(world)["flexible-settings"].detail == "orders is busy"
+    first = world.access.protect(world.database, (), world.point, True, None)
+    assert (first.done, first.message) == (False, "orders: waiting until its settings can be read.")
+    assert world.access.protect(world.database, (), world.point, True, first).items[0].settings
+
+
 def test_another_server_under_the_name_is_refused() -> None:
     world = ServersWorld()
     first = world.access.protect(world.database, (), world.clock.now().replace(microsecond=0), True, None)

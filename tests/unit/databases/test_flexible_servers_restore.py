@@ -447,6 +447,20 @@ def test_mysql_tells_that_its_parameters_are_reset() -> None:
     assert any("time_zone and event_scheduler" in text for text in world.access.forecast(world.order()).loses)
 
 
+def test_a_server_that_cannot_be_read_for_a_while_is_waited_for_and_a_forecast_says_so() -> None:
+    world = ServersWorld()
+    world.servers.faults["parameters"] = [Conflict("orders is busy") for _ in range(3)]
+    (problem,) = failures(world.access.forecast(world.order()).checks)
+    assert (problem.name, problem.detail) == ("flexible-source", "orders is busy")
+    assert world.access.restore(world.order(), None).message == "orders: not begun yet: orders is busy"
+    prepared = world.prepare(world.order())
+    world.servers.faults["parameters"] = [Conflict("busy")]
+    restored = world.cut_over(world.order(), prepared)
+    world.servers.faults["parameters"] = [Conflict("orders is busy")]
+    (problem,) = failures(world.access.verify(world.order(), restored))
+    assert problem.detail == "orders is busy"
+
+
 def test_an_order_for_another_database_is_refused() -> None:
     world = ServersWorld()
     with pytest.raises(InvalidRequest, match="is not a flexible server"):
