@@ -30,7 +30,7 @@ from infra.sandbox.cluster.charts import CHARTS, full_name
 from infra.sandbox.cluster.client import ClusterClient
 from infra.sandbox.pods import properties
 from infra.sandbox.pods.properties import Properties
-from infra.sandbox.world import NAMESPACE, World
+from infra.sandbox.releases_world import NAMESPACE, ReleasesWorld
 
 USER, PASSWORD = "bank", "sandbox-password"
 RETENTION_DAYS = 7
@@ -161,14 +161,14 @@ def open_bank(layout: BankLayout, accounts: int = 20, balance: int = 100_000) ->
     return opening
 
 
-def install(world: World, helm_release: str, release: BankRelease, opening: Opening, **more: Any) -> str:
+def install(world: ReleasesWorld, helm_release: str, release: BankRelease, opening: Opening, **more: Any) -> str:
     """Installs a release that works on a bank; its Deployment's name. `more` are parameters of World.install."""
     environment = {**release.environment, "BANK_ACCOUNTS": str(opening.accounts), **more.pop("environment", {})}
     return world.install(helm_release, database=release.properties, environment=environment, **more)
 
 
 def install_two(
-    world: World, first: tuple[str, BankRelease], second: tuple[str, BankRelease], opening: Opening, **more: Any
+    world: ReleasesWorld, first: tuple[str, BankRelease], second: tuple[str, BankRelease], opening: Opening, **more: Any
 ) -> tuple[str, str]:
     """Installs two releases of ScalarDB Cluster that share transactions, each as its name and what it needs; the names of their
     Deployments. Each one's pods have the other one's ConfigMap mounted: an endpoint that is changed there reaches both."""
@@ -203,7 +203,7 @@ def _mounted_config_map(peer: str) -> dict[str, Any]:
 # -- the bank where its releases say it is
 
 
-def live_layout(world: World, *helm_releases: str) -> BankLayout:
+def live_layout(world: ReleasesWorld, *helm_releases: str) -> BankLayout:
     """The bank that pods of these releases would work on if they started now: a restore that leads them elsewhere, or fails to,
     is seen here. Raises ValueError when they disagree where the Coordinator is."""
     found = []

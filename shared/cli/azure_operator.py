@@ -15,6 +15,7 @@ from shared.model import errors
 from shared.model.errors import BackupError, InvalidRequest, Misconfigured, Unreachable
 
 if TYPE_CHECKING:
+    from shared.model.plan import Schedule
     from shared.steps.ports import Rooms
     from shared.wiring.azure import AzureRooms
 
@@ -54,6 +55,9 @@ class AzureOperator(Operator):
     @property
     def region(self) -> str:
         raise InvalidRequest("This deployment is on Azure: it has no AWS region.", hint="Leave --app out for one on AWS.")
+
+    def about_schedule(self, plan: str, schedule: Schedule) -> str:
+        return "The app looks every minute which plans are due: the schedule takes effect at once."
 
     def _rooms(self, catalog_endpoint: str, catalog_table: str, event_topic: str) -> AzureRooms:
         from shared.wiring.azure import AzureRooms

@@ -14,9 +14,11 @@ import click
 from shared.cli.aws_errors import calling
 from shared.cli.deployment import Deployment, find_deployment
 from shared.cli.engine import Engine, StepFunctionsEngine
+from shared.model.cron import eventbridge_cron
 from shared.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from shared.model.plan import Schedule
     from shared.steps.ports import Catalog, Rooms
 
 
@@ -43,6 +45,10 @@ class Operator(ABC):
     @abstractmethod
     def region(self) -> str:
         """The AWS region. Raises InvalidRequest when there is none."""
+
+    @abstractmethod
+    def about_schedule(self, plan: str, schedule: Schedule) -> str:
+        """What there is to do before the schedule of a plan that was just applied takes effect."""
 
     @property
     def catalog(self) -> Catalog:
@@ -100,6 +106,13 @@ class AwsOperator(Operator):
         if not self.session.region_name:
             raise InvalidRequest("No AWS region is set.", hint="Use --region, or set AWS_REGION.")
         return str(self.session.region_name)
+
+    def about_schedule(self, plan: str, schedule: Schedule) -> str:
+        """The stack owns its EventBridge schedule, so that it is deployed and reviewed like everything else that runs."""
+        return (
+            f"The schedule takes effect when the stack is deployed with PlanName={plan} "
+            f"ScheduleExpression='{eventbridge_cron(schedule.cron)}' ScheduleTimezone={schedule.timezone}."
+        )
 
 
 # It only looks for an instance of the class and makes none, so an abstract one will do.

@@ -14,10 +14,9 @@ from rich.text import Text
 from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, contract, note, output_option, second, write
 from shared.cli.plan_init import init
-from shared.model.cron import eventbridge_cron
 from shared.model.errors import InvalidPlan, UnknownPlan
 from shared.model.pause_decision import decide_pause
-from shared.model.plan import Plan, Schedule, StoredPlan
+from shared.model.plan import Plan, StoredPlan
 from shared.model.plan_document import parse_plan, plan_document, plan_schema
 from shared.steps.ports import Catalog
 
@@ -59,15 +58,7 @@ def apply(operator: Operator, file: TextIO, output: str) -> None:
         lambda: Text("\n".join([f"{wanted.name}: {change}, revision {stored.revision}", *(f"  {line}" for line in changes)])),
     )
     if wanted.schedule and change != "unchanged":
-        note(_schedule_hint(wanted.name, wanted.schedule))
-
-
-def _schedule_hint(name: str, schedule: Schedule) -> str:
-    """The stack owns its EventBridge schedule, so that a schedule is deployed and reviewed like everything else that runs."""
-    return (
-        f"The schedule takes effect when the stack is deployed with PlanName={name} "
-        f"ScheduleExpression='{eventbridge_cron(schedule.cron)}' ScheduleTimezone={schedule.timezone}."
-    )
+        note(operator.about_schedule(wanted.name, wanted.schedule))
 
 
 def _read(file: TextIO) -> str:
