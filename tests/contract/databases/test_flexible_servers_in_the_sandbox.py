@@ -174,7 +174,7 @@ def test_throttling_is_told_with_azure_s_own_time_and_not_retried_below(world: F
 
 
 def test_a_restore_that_takes_hours_longer_is_waited_for(world: FlexibleWorld) -> None:
-    world.arm(kind="operation", method="PUT", path_contains=SIDE, delay_seconds=5 * 3600)
+    world.arm(kind="operation", method="PUT", path_contains=SIDE, delay_seconds=2 * 3600)
     world.prepare(world.order())
     assert world.balance(SIDE) == 10
 
@@ -217,8 +217,11 @@ def test_a_missing_right_is_named_as_azure_calls_it(world: FlexibleWorld) -> Non
 
 def test_a_name_that_somebody_else_has_ends_in_an_hour_with_the_reason(world: FlexibleWorld) -> None:
     world.provider.inventory.taken_names.add(SIDE)
+    refused = world.access.restore(world.order(), None)
+    assert "already used" in refused.message
+    world.azure.pass_time(3_601)
     with pytest.raises(NotReady, match="already used"):
-        world.prepare(world.order())
+        world.access.restore(world.order(), refused)
 
 
 def test_a_full_quota_is_said_at_once(world: FlexibleWorld) -> None:
