@@ -121,11 +121,13 @@ def _ask(work: Work, source: Source, item: ItemRestore, previous: DatabaseRestor
 
 def _not_yet(work: Work, item: ItemRestore, previous: DatabaseRestore | None, refusal: Conflict) -> DatabaseRestore:
     """Something is being done to the live server, or its name is not free: it is asked again, for a while."""
-    phase = "restoring" if item.phase == "restoring" else "asking"
     if item.phase == "asking" and item.since and work.now - item.since > TAKEN_WITHIN:
         raise NotReady(f"{refusal.message} {UNTOUCHED}", hint=refusal.hint) from refusal
+    if item.phase == "restoring":
+        message = f"{work.name}: still being restored to {work.side}: {refusal.message}"
+        return work.progress(RestoreStage.PREPARING, replace(item, since=work.now), previous, message)
     message = f"{work.name}: not begun yet: {refusal.message}"
-    return work.progress(RestoreStage.PREPARING, item.entered(phase, work.now), previous, message)
+    return work.progress(RestoreStage.PREPARING, item.entered("asking", work.now), previous, message)
 
 
 def _complete(work: Work, side: Server, item: ItemRestore, previous: DatabaseRestore | None) -> DatabaseRestore:

@@ -82,6 +82,7 @@ class FakeServers:
         self.keeps_tags, self.appears_late, self.restore_fails = True, False, False
         self.restores = 0
         self.backup_seconds = 600.0
+        self.shows_restart_after = 0.0
         self.ignored: set[str] = set()
         """Fields that an update takes and does not change."""
 
@@ -169,11 +170,16 @@ class FakeServers:
         self._change("begin_update", name, apply)
 
     def begin_restart(self, name: str) -> None:
-        def apply(server: FakeServer) -> None:
+        def in_force(server: FakeServer) -> None:
             server.parameters = {
                 one.name: Parameter(one.name, one.value, one.default, one.is_override, one.is_read_only)
                 for one in server.parameters.values()
             }
+
+        def apply(server: FakeServer) -> None:
+            shows = self.clock.now() + timedelta(seconds=self.shows_restart_after)
+            server.ends.append((shows, lambda: in_force(server)))
+            self._settle()
 
         self._change("begin_restart", name, apply)
 

@@ -115,6 +115,7 @@ def test_a_server_that_shows_only_when_it_is_ready_is_waited_for_and_made_once()
     world.servers.appears_late = True
     world.restore(world.order())
     assert world.servers.restores == 1
+    assert world.servers.calls.count("begin_restore") == 2, "asked again once in half an hour"
 
 
 def test_a_restore_that_azure_took_and_that_failed_is_asked_for_again() -> None:

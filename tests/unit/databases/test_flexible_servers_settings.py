@@ -117,6 +117,13 @@ def test_a_static_parameter_is_in_force_after_one_restart() -> None:
     assert not any(one.is_pending for one in world.side.parameters.values())
 
 
+def test_a_restart_that_shows_late_is_not_asked_for_again() -> None:
+    world = ServersWorld()
+    world.servers.shows_restart_after = 300
+    world.prepare(world.order())
+    assert world.servers.calls.count("begin_restart") == 1
+
+
 def test_the_standby_comes_last_and_is_waited_for_until_it_is_healthy() -> None:
     world = ServersWorld()
     prepared = world.prepare(world.order())
