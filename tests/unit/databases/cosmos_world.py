@@ -78,9 +78,9 @@ class InProcess(HttpTransport):  # type: ignore[type-arg]
         self.clock, self.settings, self.faults = clock, Settings(), Faults()
         self.settings.change(
             {
-                "cosmos_restore_seconds": 5400.0,
-                "cosmos_update_seconds": 120.0,
-                "cosmos_delete_seconds": 300.0,
+                "cosmos_restore_seconds": 600.0,
+                "cosmos_update_seconds": 30.0,
+                "cosmos_delete_seconds": 90.0,
                 "cosmos_resource_seconds": 20.0,
                 "cosmos_lag_seconds": 90.0,
             }
