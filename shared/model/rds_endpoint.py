@@ -8,7 +8,10 @@ connections.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from shared.model.storage import ReleaseStorage
 
 _URL = re.compile(r"jdbc:(?:[a-z0-9:+-]+?):(?:thin:@)?(?://|@)(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d+))?")
 _HOST = re.compile(
@@ -29,6 +32,13 @@ def jdbc_host(url: str) -> JdbcHost | None:
     if found is None:
         return None
     return JdbcHost(found["host"].lower(), int(found["port"]) if found["port"] else None)
+
+
+def jdbc_hosts(releases: Iterable[ReleaseStorage]) -> Iterator[str]:
+    """Every host that the properties of the releases lead to."""
+    for storage in (storage for release in releases for storage in release.storages):
+        if storage.kind == "jdbc" and (where := jdbc_host(storage.contact_point)):
+            yield where.host
 
 
 def database_keys(url: str) -> tuple[str, ...]:

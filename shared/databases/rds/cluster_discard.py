@@ -8,6 +8,7 @@ from shared.databases.rds.cluster_scene import Described
 from shared.databases.rds.errors import GONE, aws_code
 from shared.databases.rds.names import bears_stamp
 from shared.model.errors import BackupError, NotReady
+from shared.model.rds_endpoint import jdbc_hosts
 from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, ItemRestore, RestoreStage, Target
 
@@ -27,6 +28,7 @@ def advance_discard(work: Work, restored: DatabaseRestore) -> DatabaseRestore:
             message=f"Nothing with the stamp {work.order.stamp} is left beside {work.name}.{kept}",
         )
     _require_live(work, restored)
+    _refuse_what_is_used(work, doomed)
     for cluster in doomed:
         _delete(work, cluster)
     item = remembered(work.order, restored) or ItemRestore(name=work.name, phase="")
@@ -53,6 +55,19 @@ def _require_live(work: Work, restored: DatabaseRestore) -> None:
             f"{work.name} does not exist, so nothing of its restore is deleted: it may be the only copy.",
             hint="Continue or undo the restore first.",
         )
+
+
+def _refuse_what_is_used(work: Work, doomed: list[Described]) -> None:
+    """A person may have led a release to a copy by hand, whatever it was made for."""
+    used = set(jdbc_hosts(work.order.storages))
+    for cluster in doomed:
+        addresses = {cluster.get("Endpoint"), cluster.get("ReaderEndpoint"), *cluster.get("CustomEndpoints", ())}
+        addresses |= {one.get("Endpoint", {}).get("Address") for one in work.scene.members(cluster)}
+        if led := sorted(used & {address.lower() for address in addresses if address}):
+            raise NotReady(
+                f"{cluster['DBClusterIdentifier']} is not deleted: the properties of a release lead to {', '.join(led)}.",
+                hint="Lead the release to the live cluster first.",
+            )
 
 
 def _delete(work: Work, cluster: Described) -> None:

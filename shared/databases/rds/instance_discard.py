@@ -9,9 +9,9 @@ from shared.databases.rds.instance_progress import Work, refuse_stuck, settings_
 from shared.databases.rds.inventory import Fleet, Instance, look
 from shared.model.errors import BackupError, NotReady
 from shared.model.plan import CutOver
-from shared.model.rds_endpoint import jdbc_host
+from shared.model.rds_endpoint import jdbc_hosts
 from shared.model.records import replace
-from shared.model.restore import DatabaseRestore, ItemRestore, RestoreOrder, RestoreStage, Target
+from shared.model.restore import DatabaseRestore, ItemRestore, RestoreStage, Target
 
 
 def advance_discard(work: Work, restored: DatabaseRestore) -> DatabaseRestore:
@@ -52,20 +52,13 @@ def _refuse_the_only_one(work: Work, fleet: Fleet, left: list[Instance], restore
             f"No DB instance bears the name {work.name} now: the cut-over is half done, so nothing is deleted.",
             hint="Go on with the restore or undo it first.",
         )
-    used = set(_hosts(work.order))
+    used = set(jdbc_hosts(work.order.storages))
     for instance in left:
         if instance.host in used:
             raise NotReady(
                 f"{instance.identifier} is not deleted: the properties of a release lead to its endpoint {instance.host}.",
                 hint="Lead the release to the live instance first.",
             )
-
-
-def _hosts(order: RestoreOrder) -> Iterator[str]:
-    for release in order.storages:
-        for storage in release.storages:
-            if storage.kind == "jdbc" and (where := jdbc_host(storage.contact_point)):
-                yield where.host
 
 
 def _delete(work: Work, instance: Instance, *, keep_backups: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.databases.rds import tags
 from shared.databases.rds.instance_compare import differences
 from shared.databases.rds.instance_manifest import read
 from shared.databases.rds.instance_progress import Work, settings_of
@@ -11,6 +12,7 @@ from shared.databases.rds.inventory import Instance, look
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.instance_settings import InstanceSettings
 from shared.model.restore import DatabaseRestore
+from shared.model.times import iso
 
 
 def verify(work: Work, restored: DatabaseRestore) -> tuple[CheckResult, ...]:
@@ -40,7 +42,19 @@ def verify(work: Work, restored: DatabaseRestore) -> tuple[CheckResult, ...]:
         settings = failed("rds-settings", subject, " ".join(told.values()), "Put them right by hand, or undo the restore.")
     else:
         settings = passed("rds-settings", subject, "every setting compares equal")
-    return (identity, status, settings, *_endpoint(work, found, wanted))
+    return (identity, *_data(work, found), status, settings, *_endpoint(work, found, wanted))
+
+
+def _data(work: Work, found: Instance) -> Iterator[CheckResult]:
+    """A copy says by its tags to which second it was restored; an old one that came back was not restored at all."""
+    if work.order.undo is not None or work.order.at is None:
+        return
+    point, run = found.tags.get(tags.POINT), found.tags.get(tags.RUN)
+    if point == iso(work.order.at) and run == work.order.run:
+        yield passed("rds-data", work.database.key, f"restored to {point} from {found.tags.get(tags.SOURCE, 'unknown')}")
+    else:
+        detail = f"Its tags say {point or 'nothing'} of {run or 'no run'}, not {iso(work.order.at)} of {work.order.run}."
+        yield failed("rds-data", work.database.key, detail, "Find out what it was made from before the application uses it.")
 
 
 def _endpoint(work: Work, found: Instance, wanted: InstanceSettings) -> Iterator[CheckResult]:

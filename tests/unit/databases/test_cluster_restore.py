@@ -16,8 +16,9 @@ from shared.model.errors import Conflict, NotReady
 from shared.model.protection import ItemPhase
 from shared.model.records import replace
 from shared.model.restore import RestoreStage, Target
+from shared.model.storage import ReleaseStorage, Storage
 from tests.unit.databases.cluster_world import OLD, RUN, SIDE, STAMP, ClusterWorld
-from tests.unit.databases.fake_rds_clusters import FakeClusters
+from tests.unit.databases.fake_rds_clusters import SUFFIX, FakeClusters
 
 
 @pytest.mark.parametrize("aurora", [True, False])
@@ -116,6 +117,17 @@ def test_a_copy_that_was_given_up_is_deleted_and_nothing_else() -> None:
     prepared = world.prepare(world.order())
     world.discard(world.order(), prepared)
     assert world.account.names() == before
+
+
+@pytest.mark.parametrize("host", [f"{OLD}.cluster-{SUFFIX}", f"{OLD}.cluster-ro-{SUFFIX}"])
+def test_a_cluster_that_a_release_leads_to_is_never_deleted(host: str) -> None:
+    world = ClusterWorld()
+    order = world.order()
+    restored = world.restore(order)
+    url = Storage(name="default", kind="jdbc", contact_point=f"jdbc:mysql://{host}:3306/")
+    led = replace(order, storages=(ReleaseStorage(release="prod/orders", source="ConfigMap", storages=(url,)),))
+    with pytest.raises(NotReady, match="properties of a release lead to"):
+        world.access.discard(led, restored)
 
 
 def test_a_halted_cut_over_whose_names_are_free_is_not_discarded() -> None:

@@ -215,6 +215,15 @@ def test_side_by_side_is_done_with_the_copy() -> None:
     assert world.account.names() == {NAME: "second"}
 
 
+def test_an_instance_that_does_not_say_what_it_was_restored_to_is_not_called_verified() -> None:
+    world = RdsWorld()
+    order = world.order()
+    restored = world.restore(order)
+    found = world.account.named(NAME)
+    found.settings["TagList"] = [tag for tag in found.settings["TagList"] if not tag["Key"].endswith("point")]
+    assert "rds-data" in {problem.name for problem in failures(world.access.verify(order, restored))}
+
+
 def test_discard_takes_the_deletion_protection_off_and_retains_the_old_ones_backups() -> None:
     world = RdsWorld()
     order = world.order()
