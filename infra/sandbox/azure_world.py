@@ -7,7 +7,7 @@ Everything is a process of its own and ends with this one. See docs/adr/0002.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infra.sandbox.azure import process as azure_process
@@ -103,7 +103,7 @@ class AzureWorld(ReleasesWorld):
         layout = self.layout
         layouts.create(layout)
         layouts.seed(layout, self.scale.opening)
-        self.kube.apply([schema_config_map(SCHEMA, BANK_TABLES)])
+        self.add_schema(SCHEMA, BANK_TABLES)
 
     @property
     def layout(self) -> BankLayout:
@@ -148,6 +148,14 @@ class AzureWorld(ReleasesWorld):
             "schedule": {"cron": "0 3 * * *", "timezone": TIMEZONE},
         }
 
+    def add_schema(self, name: str, tables: Iterable[str]) -> None:
+        """The schema file of a bank with these tables in a ConfigMap, as `kubectl create configmap --from-file` makes it.
+        `name` as a plan has it."""
+        config_map, _, key = name.partition("/")
+        metadata = {"name": config_map, "namespace": NAMESPACE}
+        data = {key: schema_file(tables)}
+        self.kube.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}])
+
     def cosmos_entry(self, account: str) -> dict[str, Any]:
         """Of a plan's databases."""
         return {"cosmos": {"account": account, **self._place}}
@@ -176,14 +184,3 @@ class AzureWorld(ReleasesWorld):
 
 def _actions(rights: Mapping[str, list[str]]) -> list[str]:
     return [action for purpose in rights.values() for action in purpose]
-
-
-def schema_config_map(name: str, tables: Any) -> dict[str, Any]:
-    """As `kubectl create configmap --from-file` makes it; `name` as a plan writes it."""
-    config_map, _, key = name.partition("/")
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": config_map, "namespace": NAMESPACE},
-        "data": {key: schema_file(tables)},
-    }

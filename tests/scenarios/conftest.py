@@ -1,5 +1,7 @@
-"""One world per test worker and control plane: AWS with the product deployed, a cluster, and a bank at work. Each scenario has
-releases and plans of its own in it, and leaves settings and tables as it found them.
+"""One world per test worker, cloud and control plane: the cloud with the product deployed, a cluster, and a bank at work. Each
+scenario has releases and plans of its own in it, and leaves settings and tables as it found them.
+
+Scenarios are on AWS unless they are told for both clouds (those with the fixture `cloud`) or are about Azure.
 
 A scenario runs on the sandbox's own API server, and once more on kube-apiserver and etcd where KUBEBUILDER_ASSETS names them.
 Those in which the cluster plays no part of its own are marked `stand_in_only`, with the reason.
@@ -11,12 +13,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.sandbox.azure_world import AzureWorld
 from infra.sandbox.bank.schema import Opening
 from infra.sandbox.cluster.process import CONTROL_PLANES, STAND_IN
 from infra.sandbox.cluster.real_control_plane import find_assets
-from infra.sandbox.world import Scale, World
+from infra.sandbox.releases_world import Scale
+from infra.sandbox.world import World
+from tests.scenarios import on_azure
 from tests.scenarios.deployment import Deployment
+from tests.scenarios.on_aws import AwsDeployment
+from tests.scenarios.on_azure import AzureDeployment
 
+SCALE = Scale(pods=3, workers=2, opening=Opening(accounts=20))
 QUICK = {
     "lag_seconds": 0.5,
     "restore_seconds": 0.5,
@@ -40,7 +48,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "control_plane" in metafunc.fixturenames and not has_its_own:
         is_one_enough = find_assets() is None or metafunc.definition.get_closest_marker("stand_in_only")
         planes = [STAND_IN] if is_one_enough else CONTROL_PLANES
-        metafunc.parametrize("control_plane", planes, indirect=True)
+        if "cloud" in metafunc.fixturenames:
+            both = [*(("aws", plane) for plane in planes), ("azure", STAND_IN)]
+            metafunc.parametrize(("cloud", "control_plane"), both, indirect=True)
+        else:
+            metafunc.parametrize("control_plane", planes, indirect=True)
+
+
+@pytest.fixture(scope="package")
+def cloud(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="package")
@@ -50,11 +68,22 @@ def control_plane(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="package")
-def shared_deployment(tmp_path_factory: pytest.TempPathFactory, control_plane: str) -> Iterator[Deployment]:
-    scale = Scale(pods=3, workers=2, opening=Opening(accounts=20))
-    with World(scale, tmp_path_factory.mktemp("world"), control_plane) as world:
+def aws_deployment(tmp_path_factory: pytest.TempPathFactory, control_plane: str) -> Iterator[Deployment]:
+    with World(SCALE, tmp_path_factory.mktemp("world"), control_plane) as world:
         world.aws.settings(**QUICK)
-        yield Deployment(world)
+        yield AwsDeployment(world)
+
+
+@pytest.fixture(scope="package")
+def azure_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with AzureWorld(SCALE, tmp_path_factory.mktemp("azure")) as world:
+        world.azure.settings(**on_azure.QUICK)
+        yield AzureDeployment(world)
+
+
+@pytest.fixture(scope="package")
+def shared_deployment(aws_deployment: Deployment) -> Deployment:
+    return aws_deployment
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""A deployment in the sandbox as its operator uses it, and eyes independent of the product: each pod's own Admin port."""
+"""A deployment in the sandbox as its operator uses it, whichever cloud it is on, and eyes independent of the product: each
+pod's own Admin port. What differs by cloud is in `on_aws` and `on_azure`."""
 
 from __future__ import annotations
 
@@ -7,22 +8,22 @@ import os
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, TypeVar
 
 import grpc
 
-from infra.sandbox.world import ROOT, STACK, World
+from infra.sandbox.releases_world import ROOT, ReleasesWorld
 from shared.cli.engine import Engine, Execution
-from shared.cli.operator import AwsOperator
+from shared.cli.operator import Operator
 from shared.model.checks import CheckResult, failures
 from shared.model.errors import UnknownRun
 from shared.model.plan_document import parse_plan
 from shared.model.records import from_record
-from shared.model.run import Run, run_id
+from shared.model.run import Run
 from shared.steps.ports import Catalog
 
 ADMIN_PORT = 60053
@@ -45,27 +46,70 @@ class Ended:
         return json.loads(self.stdout)
 
 
-class Deployment:
+@dataclass(frozen=True)
+class Refusal:
+    """What a person is shown in place of an answer."""
+
+    kind: str
+    message: str
+
+
+class Deployment(ABC):
     """Use while the world's environment is this process's."""
 
-    def __init__(self, world: World) -> None:
+    cloud: str
+    world: Any
+    """A ReleasesWorld, with what is its own cloud's."""
+
+    def __init__(self, world: ReleasesWorld) -> None:
         self.world = world
         self.followed: list[str] = []
         """Executions of the present test, for its report when it fails."""
 
-    # -- as an operator
+    # -- by cloud
 
-    @cached_property
-    def _operator(self) -> AwsOperator:
-        return AwsOperator(STACK, self.world.aws.region)
+    @property
+    @abstractmethod
+    def operator(self) -> Operator:
+        """The same one at every call."""
+
+    @abstractmethod
+    def input_of(self, execution: Execution) -> dict[str, Any]:
+        """What it was started with."""
+
+    @abstractmethod
+    def run_id_of(self, execution: Execution) -> str:
+        """Of the run of a backup's execution. Raises UnknownRun when it has not written its record yet."""
+
+    @abstractmethod
+    def stop(self, execution: Execution) -> None:
+        """As somebody does it in the console or portal: nothing of the execution is carried out any more."""
+
+    @abstractmethod
+    def kill(self, step: str, plan: str, after_seconds: float) -> None:
+        """SIGKILL to the process in which the next such step of the window will run, so long after its beginning."""
+
+    @abstractmethod
+    def killed(self) -> list[dict[str, Any]]:
+        """The inputs of the steps that were killed."""
+
+    @abstractmethod
+    def send(self, payload: Mapping[str, Any]) -> dict[str, Any] | Refusal:
+        """A payload given to the restore function, as a person does it."""
+
+    @abstractmethod
+    def story(self) -> str:
+        """For the report of a test that failed: what executions and functions did last."""
+
+    # -- as an operator
 
     @property
     def engine(self) -> Engine:
-        return self._operator.engine
+        return self.operator.engine
 
     @property
     def catalog(self) -> Catalog:
-        return self._operator.catalog
+        return self.operator.catalog
 
     def apply(
         self, name: str, helm_release: str, kept_copy: bool = False, release: Mapping[str, Any] | None = None, **pause: Any
@@ -98,24 +142,19 @@ class Deployment:
         return self.run_of(execution)
 
     def run_of(self, execution: Execution) -> Run:
-        return self.catalog.run(self._run_id(execution))
+        return self.catalog.run(self.run_id_of(execution))
 
     def run_when(self, execution: Execution, is_so: Callable[[Run], bool], what: str, seconds: float = 30.0) -> Run:
         """The run's record as soon as it is as wished."""
-        name = self._run_id(execution)
 
         def found() -> Run | None:
             try:
-                run = self.catalog.run(name)
+                run = self.run_of(execution)
             except UnknownRun:
                 return None
             return run if is_so(run) else None
 
         return eventually(found, what, seconds)
-
-    def _run_id(self, execution: Execution) -> str:
-        described = self.world.aws.client("stepfunctions").describe_execution(executionArn=execution.arn)
-        return run_id(json.loads(described["input"])["plan"], execution.arn, described["startDate"])
 
     def failed_checks(self, plan: str) -> tuple[CheckResult, ...]:
         return failures(from_record(self.engine.check(plan)["checks"], tuple[CheckResult, ...]))
@@ -166,27 +205,6 @@ class Deployment:
             return bool(paused) and len(paused) == len(self.addresses(helm_release))
 
         eventually(all_paused, f"every pod of {helm_release} is paused", seconds)
-
-    # -- for the report of a test that failed
-
-    def story(self) -> str:
-        """The last events of the test's executions and the last lines of each function's log."""
-        parts = [self._last_events(arn) for arn in self.followed]
-        for function in ("check", "run", "window", "watchdog", "protect", "restore", "applications", "databases"):
-            lines = self.world.aws.logs(f"{STACK}-{function}")[-15:]
-            parts.append(f"--- log of {function}\n" + "\n".join(line.rstrip()[:300] for line in lines))
-        return "\n".join(parts)
-
-    def _last_events(self, arn: str) -> str:
-        states = self.world.aws.client("stepfunctions")
-        events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=14)["events"]
-        lines = [f"{item['timestamp']:%H:%M:%S.%f} {item['type']} {_details(item)}" for item in reversed(events)]
-        return f"--- {arn}\n" + "\n".join(lines)
-
-
-def _details(event: dict[str, Any]) -> str:
-    found = next((value for key, value in event.items() if key.endswith("EventDetails")), {})
-    return json.dumps(found, default=str, ensure_ascii=False)[:400]
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:

@@ -3,7 +3,6 @@ console of the Restore function."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,26 +16,20 @@ from infra.sandbox.bank.opening import Opening
 from infra.sandbox.cluster.api.resources import DEPLOYMENTS
 from infra.sandbox.cluster.charts import CHARTS, full_name
 from infra.sandbox.cluster.client import STRATEGIC_MERGE_PATCH
-from infra.sandbox.world import NAMESPACE
+from infra.sandbox.releases_world import NAMESPACE
 from shared.cli.engine import Execution
 from shared.model.plan_document import parse_plan
 from shared.model.run import Run, RunStatus
 from shared.steps.evidence import load_evidence
-from tests.scenarios.deployment import SHORT, Deployment, eventually
+from tests.scenarios.deployment import SHORT, Deployment, Refusal, eventually
 
 CHART = CHARTS["scalardb-cluster"]
 ACCOUNTS = 6
 HOLD = "4s"
 """Long enough to read every table twice while the pods are paused."""
 RESTORE_SECONDS = 110.0
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What the console shows in place of an answer."""
-
-    kind: str
-    message: str
+LONGEST_SECONDS = 400
+"""For pytest: many restores at once are set up for a whole module, and a machine may be busy with others."""
 
 
 class Refused(AssertionError):
@@ -56,16 +49,8 @@ class Bank:
     # -- the console
 
     def send(self, payload: Mapping[str, Any]) -> dict[str, Any] | Refusal:
-        """A payload pasted into the console of the Restore function."""
-        world = self.deployment.world
-        answer = world.aws.client("lambda").invoke(
-            FunctionName=world.outputs["RestoreFunctionName"], Payload=json.dumps(payload).encode()
-        )
-        body = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            return Refusal(body["errorType"], body["errorMessage"])
-        found: dict[str, Any] = body
-        return found
+        """A payload given to the restore function by a person."""
+        return self.deployment.send(payload)
 
     def ask(self, action: str = "restore", **more: Any) -> dict[str, Any]:
         answer = self.send({"action": action, **({} if "run" in more else {"plan": self.plan}), **more})
@@ -96,8 +81,7 @@ class Bank:
         return self.run_of(found)
 
     def run_of(self, execution: Execution) -> Run:
-        described = self.deployment.world.aws.client("stepfunctions").describe_execution(executionArn=execution.arn)
-        return self.deployment.catalog.run(json.loads(described["input"])["run"])
+        return self.deployment.catalog.run(self.deployment.input_of(execution)["run"])
 
     def carry_out(self, action: str = "restore", **more: Any) -> Run:
         """Two payloads: the first is answered with a plan, the second one carries it out."""
@@ -180,7 +164,8 @@ class Bank:
     # -- backups
 
     def backed_up(self) -> Run:
-        return succeeded(self.deployment.back_up(self.plan))
+        execution = self.deployment.finish(self.deployment.start(self.plan), RESTORE_SECONDS)
+        return succeeded(self.deployment.run_of(execution))
 
     def backed_up_at_work(self) -> tuple[Run, str]:
         """With the fingerprint of the bank as it was in the pause: taken when the pods were drained and confirmed so, and while
@@ -190,7 +175,7 @@ class Bank:
         kept = self.fingerprint()
         for release in self.releases:
             assert self.deployment.paused_pods(release), "the hold is too short to read all of it"
-        run = succeeded(self.deployment.run_of(self.deployment.finish(execution)))
+        run = succeeded(self.deployment.run_of(self.deployment.finish(execution, RESTORE_SECONDS)))
         assert len(run.attempts) == 1, "it was paused once more after that"
         return run, kept
 
@@ -254,10 +239,11 @@ def bank_of(
     pods: int = 1,
     workers: int = 2,
     kept_copy: bool = True,
+    of_release: Mapping[str, Any] | None = None,
     **pause: Any,
 ) -> Bank:
-    """Opens the bank, installs its releases and applies the plan `name`. `databases` are the plan's entries. Its pods may not
-    be ready yet: `until_at_work` waits for them."""
+    """Opens the bank, installs its releases and applies the plan `name`. `databases` are the plan's entries, `of_release` is
+    more of each of its releases. Its pods may not be ready yet: `until_at_work` waits for them."""
     world = deployment.world
     opening = bank_worlds.open_bank(layout, ACCOUNTS)
     if len(releases) == 1:
@@ -268,7 +254,7 @@ def bank_of(
         bank_worlds.install_two(world, first, second, opening, pods=pods, workers=workers)
     document = world.plan_document(name, **({**SHORT, "hold": HOLD} | pause))
     (one,) = document["releases"]
-    document["releases"] = [one | {"helm_release": helm_release} for helm_release in releases]
+    document["releases"] = [one | {"helm_release": helm_release} | dict(of_release or {}) for helm_release in releases]
     document["databases"], document["backup"] = list(databases), {"kept_copy": kept_copy}
     deployment.catalog.put_plan(parse_plan(document), datetime.now(UTC))
     return Bank(deployment, name, tuple(releases), opening)
