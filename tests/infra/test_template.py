@@ -174,6 +174,7 @@ def test_databases_are_deleted_only_where_the_name_bears_a_restores_stamp() -> N
                 *clusters.DISCARD_ACTIONS,
                 *instances.PASS_ROLE_ACTIONS,
                 *clusters.PASS_ROLE_ACTIONS,
+                *instances.MANAGED_PASSWORD_ACTIONS,
                 *clusters.SCALING_ACTIONS,
             },
         ),

@@ -36,6 +36,9 @@ RESTORE_ACTIONS = (
 """`restore`, `cut_over` and `verify`, on `RESTORE_RESOURCES`: source, target, and the groups that the target is put into."""
 RESTORE_RESOURCES = ("auto-backup:*", "db:*", "og:*", "pg:*", "snapshot:*", "subgrp:*")
 PASS_ROLE_ACTIONS = ("iam:PassRole",)
+MANAGED_PASSWORD_ACTIONS = ("kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource")
+"""What RDS demands of whoever lets it manage a master password, which a restored database does in a new secret (RDS User Guide,
+Password management with Amazon RDS and AWS Secrets Manager). Secrets that RDS makes are called `rds!…`."""
 """`restore`, on the roles that instances have: enhanced monitoring, directory domain, associated roles."""
 
 DISCARD_ACTIONS = ("rds:DeleteDBInstance", "rds:DescribeDBInstances", "rds:ModifyDBInstance")
