@@ -23,6 +23,8 @@ from infra.sandbox.azure.durable.invocation import Answer, LoadedApp
 from infra.sandbox.azure.durable.invokers import WorkerLost
 from shared.model.errors import BackupError, Temporary
 from tests.unit.steps.machine import Killed, Stopped
+from tests.unit.steps.restore.engine import RestoreEngine
+from tests.unit.steps.restore.world import RestoreWorld
 from tests.unit.steps.world import World
 
 APP = LoadedApp(app)
@@ -131,8 +133,8 @@ class Durable:
         return self.invoker.steps
 
     async def run(self, orchestrator: str, given: Any, name: str) -> str:
-        """How the instance ended."""
-        return await asyncio.to_thread(self._run, orchestrator, given, name)
+        """How the instance ended. In a thread, because steps have an event loop of their own."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._run, orchestrator, given, name)
 
     def _run(self, orchestrator: str, given: Any, name: str) -> str:
         self.invoker.terminate = lambda: self.hub.terminate(name, "from the portal")
@@ -151,3 +153,18 @@ class Durable:
         self.armed.append(given)
         if self.live:
             self.hub.start_with_token("watchdog", given, f"{given['run']}-{given['attempt']}-watchdog")
+
+
+class DurableRestores(RestoreEngine):
+    """Restores of one world on this engine, asked for as on every other."""
+
+    def __init__(self, world: RestoreWorld) -> None:
+        super().__init__(world)
+        self.durable = Durable(world)
+
+    async def execute(self, started: dict[str, Any]) -> str:
+        instance = started["execution"]
+        name = instance.removeprefix("arn:execution:")
+        ended = await self.durable.run("restore", self.world.started.given[name], instance)
+        self.world.started.over.add(name)
+        return ended

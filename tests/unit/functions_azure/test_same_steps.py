@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.unit.functions_azure.durable import RUN, Durable, label
+from tests.unit.functions_azure.durable import RUN, Durable, DurableRestores, label
 from tests.unit.steps import test_backup_flow, test_groups
 from tests.unit.steps.engine import Engine
 from tests.unit.steps.restore import test_restore_bad_days, test_restore_flow
@@ -87,19 +87,12 @@ class RestoreOnAws(RestoreEngine):
         return await super()._call(target, payload)
 
 
-class RestoreOnAzure(RestoreEngine):
+class RestoreOnAzure(DurableRestores):
     traces: list[Trace]
 
-    def __init__(self, world: RestoreWorld) -> None:
-        super().__init__(world)
-        self.durable = Durable(world)
-
     async def execute(self, started: dict[str, Any]) -> str:
-        instance = started["execution"]
-        name = instance.removeprefix("arn:execution:")
         self.durable.steps.clear()
-        ended = await self.durable.run("restore", self.world.started.given[name], instance)
-        self.world.started.over.add(name)
+        ended = await super().execute(started)
         self.traces.append({**self.durable.steps, ENDED: [ended]})
         return ended
 
