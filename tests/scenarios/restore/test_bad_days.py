@@ -31,9 +31,9 @@ from shared.model.times import iso
 from shared.steps import evidence
 from shared.steps.restore.record import RECORD, load_record
 from tests.scenarios.deployment import Deployment, eventually
-from tests.scenarios.restore.scene import Bank, bank_of, succeeded
+from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, bank_of, succeeded
 
-pytestmark = pytest.mark.stand_in_only(reason="it is about RDS and the machine")
+pytestmark = [pytest.mark.stand_in_only(reason="it is about RDS and the machine"), pytest.mark.timeout(LONGEST_SECONDS)]
 
 NAME = "bad-days"
 PATIENT = 3.0
@@ -74,8 +74,13 @@ def shared_scene(shared_deployment: Deployment) -> Iterator[Scene]:
         kept = bank.fingerprint()
         point = bank.backed_up().point
         assert point is not None
-        damage.overwrite_rows(bank.live, "bank.savings", balance=7)
+        lose_rows(bank)
         yield Scene(bank, point, kept)
+
+
+def lose_rows(bank: Bank) -> None:
+    """Always the same, so that a bank that was restored is damaged again as it was."""
+    damage.overwrite_rows(bank.live, "bank.savings", balance=7)
 
 
 @pytest.fixture
@@ -268,7 +273,7 @@ def test_a_restore_whose_functions_die_in_every_step_ends_as_if_nothing_had_happ
     assert bank.fingerprint() == scene.kept
     stamped = [name for name in instances(deployment) if name.endswith(stamp(deployment, run))]
     assert stamped == [f"{NAME}-old{stamp(deployment, run)}"], "restored once, and the old one kept"
-    bank.undone(run)
+    lose_rows(bank)
     assert bank.fingerprint() == before
 
 
@@ -296,7 +301,7 @@ def test_a_stopped_restore_is_halted_and_can_be_continued_or_abandoned(
         return
     succeeded(run)
     assert bank.fingerprint() == scene.kept
-    bank.undone(run)
+    lose_rows(bank)
     assert bank.fingerprint() == before
 
 

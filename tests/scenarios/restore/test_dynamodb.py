@@ -7,9 +7,12 @@ import pytest
 from infra.sandbox import bank_worlds
 from infra.sandbox.bank.layouts import on_dynamodb
 from tests.scenarios.deployment import Deployment
-from tests.scenarios.restore.scene import Bank, bank_of, succeeded
+from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, bank_of, succeeded
 
-pytestmark = pytest.mark.stand_in_only(reason="the cluster's part, stopping and starting, has its contract tests on both")
+pytestmark = [
+    pytest.mark.stand_in_only(reason="the cluster's part, stopping and starting, has its contract tests on both"),
+    pytest.mark.timeout(LONGEST_SECONDS),
+]
 
 
 def dynamodb_bank(deployment: Deployment, name: str, **more: object) -> Bank:

@@ -17,9 +17,9 @@ from infra.sandbox.aws.process import RunningAws
 from infra.sandbox.bank.layouts import on_relational
 from infra.sandbox.bank.relational import Relational
 from tests.scenarios.deployment import Deployment
-from tests.scenarios.restore.scene import Bank, Story, bank_of, restore_all, succeeded, undo_all
+from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, Story, bank_of, restore_all, succeeded, undo_all
 
-pytestmark = pytest.mark.stand_in_only(reason="it is about RDS")
+pytestmark = [pytest.mark.stand_in_only(reason="it is about RDS"), pytest.mark.timeout(LONGEST_SECONDS)]
 
 SERVERLESS = {"ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 4.0}}
 
