@@ -141,7 +141,9 @@ class ClusterClient:
 
     def delete(self, resource: Resource, namespace: str | None, name: str, *, grace_seconds: int | None = None) -> None:
         """Deletes, or begins to; an object that is not there is no error."""
-        query = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
+        query: dict[str, Any] = {"propagationPolicy": "Background"}  # as kubectl does
+        if grace_seconds is not None:
+            query["gracePeriodSeconds"] = grace_seconds
         try:
             self.call("DELETE", resource.path(namespace, name), query=query)
         except KubernetesError as error:

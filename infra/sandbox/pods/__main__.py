@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("arguments", nargs="*", help="those of the container")
     options = parser.parse_args(arguments)
     if schema_loader.is_image(options.image):
-        return schema_loader.main(options.root, options.arguments, dict(os.environ))
+        return schema_loader.main(options.image, options.root, options.arguments, dict(os.environ))
     container = Container(options.image, options.address, options.root, dict(os.environ))
     try:
         asyncio.run(container.run(_report))

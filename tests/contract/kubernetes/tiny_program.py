@@ -1,6 +1,7 @@
 """A container's program for these tests: it listens on the pod's address and tells what it was started with.
 
-Environment: PORT (default 60053), LISTEN_AFTER and EXIT_AFTER in seconds, EXIT_CODE, IGNORE_TERM, STOP_SECONDS.
+Environment: PORT (default 60053), LISTEN_AFTER and EXIT_AFTER in seconds, EXIT_CODE, IGNORE_TERM, STOP_SECONDS, and SAY:
+what it writes before its arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("--image", "--address", "--root"):
         parser.add_argument(name, required=True)
+    parser.add_argument("arguments", nargs="*")
     arguments = parser.parse_args()
+    if "SAY" in os.environ:
+        sys.stdout.write("\n".join([os.environ["SAY"], *arguments.arguments, ""]))
+        sys.stdout.flush()
     if "EXIT_AFTER" in os.environ:
         timer = threading.Timer(float(os.environ["EXIT_AFTER"]), os._exit, [int(os.environ.get("EXIT_CODE", "1"))])
         timer.daemon = True

@@ -38,10 +38,7 @@ def set_defaults(resource: Resource, document: dict[str, Any]) -> None:
             spec.setdefault("replicas", 1)
             _template(spec)
         case "Job" if spec is not None:
-            for name in ("parallelism", "completions"):
-                spec.setdefault(name, 1)
-            spec.setdefault("backoffLimit", 6)
-            _template(spec)
+            _job(spec)
         case "Service":
             _service(document.setdefault("spec", {}))
         case "Secret":
@@ -87,6 +84,17 @@ def _deployment(spec: dict[str, Any]) -> None:
         rolling = strategy.setdefault("rollingUpdate", {})
         rolling.setdefault("maxUnavailable", "25%")
         rolling.setdefault("maxSurge", "25%")
+    _template(spec)
+
+
+def _job(spec: dict[str, Any]) -> None:
+    if spec.get("parallelism") is None:
+        spec.setdefault("completions", 1)
+    spec.setdefault("parallelism", 1)
+    spec.setdefault("backoffLimit", 6)
+    spec.setdefault("completionMode", "NonIndexed")
+    spec.setdefault("suspend", False)
+    spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
     _template(spec)
 
 

@@ -1,7 +1,8 @@
 """Deletion: preconditions, finalizers, and pods that first get a deletionTimestamp and vanish when their node says so.
 
 Rules: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination. Dependents are the garbage
-collector's, which is a controller; of the propagation policies only Background exists here.
+collector's, which is a controller; of the propagation policies only Background exists here. For a Job it has to be named: when
+nothing is said, a real server takes Orphan for one, and its pods stay.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from infra.sandbox.cluster.api import errors
 from infra.sandbox.cluster.api.clock import Clock, rfc3339
 from infra.sandbox.cluster.api.objects import Objects
 from infra.sandbox.cluster.api.requests import ResourceRequest
-from infra.sandbox.cluster.api.resources import NAMESPACES, PODS, SERVICES
+from infra.sandbox.cluster.api.resources import JOBS, NAMESPACES, PODS, SERVICES
 from infra.sandbox.cluster.api.store import Key, Store, Stored
 
 _RETURNS_THE_OBJECT = (PODS, SERVICES)  # the others answer with a Status
@@ -84,10 +85,9 @@ def _options(request: ResourceRequest) -> dict[str, Any]:
     grace_seconds = request.whole_number("gracePeriodSeconds")
     query = {"propagationPolicy": request.query.get("propagationPolicy"), "gracePeriodSeconds": grace_seconds}
     options = {**{name: value for name, value in query.items() if value is not None}, **body}
-    if options.get("propagationPolicy") not in (None, "Background"):
-        raise errors.bad_request(
-            f"propagationPolicy {options['propagationPolicy']} is not offered by the sandbox's cluster: use Background"
-        )
+    policy = options.get("propagationPolicy", "Orphan" if request.served == JOBS else "Background")
+    if policy != "Background":
+        raise errors.bad_request(f"propagationPolicy {policy} is not offered by the sandbox's cluster: use Background")
     return options
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from infra.sandbox.cluster.api import errors
 from infra.sandbox.cluster.api.clock import Clock, rfc3339
 from infra.sandbox.cluster.api.defaults import canonical, initial_status, set_defaults
+from infra.sandbox.cluster.api.job_selectors import select_its_pods
 from infra.sandbox.cluster.api.patches import json_patch, merge_patch
 from infra.sandbox.cluster.api.requests import ResourceRequest
-from infra.sandbox.cluster.api.resources import DEPLOYMENTS, NAMESPACES, SERVICES, Resource
+from infra.sandbox.cluster.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, SERVICES, Resource
 from infra.sandbox.cluster.api.store import Key, Store, Stored
 from infra.sandbox.cluster.api.strategic import strategic_merge
 from infra.sandbox.cluster.api.validation import check_change, check_new
@@ -64,6 +65,8 @@ class Objects:
         if resource.has_status:
             document["status"] = initial_status(resource)
         self._complete(resource, document)
+        if resource == JOBS:
+            select_its_pods(document)
         check_new(resource, document)
         key = Key(resource, metadata.get("namespace"), metadata["name"])
         if self._store.get(key) is not None:

@@ -56,7 +56,7 @@ DEPLOYMENTS = Resource(
 REPLICA_SETS = Resource(
     "apps", "v1", "replicasets", "ReplicaSet", subresources=frozenset({"status", "scale"}), counts_generation=True
 )
-JOBS = Resource("batch", "v1", "jobs", "Job", subresources=_STATUS)
+JOBS = Resource("batch", "v1", "jobs", "Job", subresources=_STATUS, counts_generation=True)
 AUTOSCALERS = Resource("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", subresources=_STATUS)
 ROLES = Resource(_RBAC, "v1", "roles", "Role")
 ROLE_BINDINGS = Resource(_RBAC, "v1", "rolebindings", "RoleBinding")

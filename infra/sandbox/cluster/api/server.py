@@ -28,11 +28,11 @@ from infra.sandbox.cluster.api.faults import Fault, Faults
 from infra.sandbox.cluster.api.objects import PATCH_TYPES, Objects
 from infra.sandbox.cluster.api.reads import Lists
 from infra.sandbox.cluster.api.requests import ResourceRequest, read_request
-from infra.sandbox.cluster.api.resources import PODS
+from infra.sandbox.cluster.api.resources import NODES, PODS
 from infra.sandbox.cluster.api.scale import Scale
 from infra.sandbox.cluster.api.store import Key, Store
 from infra.sandbox.cluster.api.watch import Watches
-from infra.sandbox.cluster.logs import LoggingNodes, LogReader, tail_lines
+from infra.sandbox.cluster.logs import LoggingNodes, LogReader, NoLogError, tail_lines
 from infra.sandbox.cluster.port_forward import ForwardingNodes, PortForwarding, Streams
 
 VERSION = {
@@ -67,7 +67,7 @@ class ApiServer:
         self._lists, self._watches, self._scale = Lists(store), Watches(store), Scale(self._objects)
         self._faults = Faults()
         self._watching: set[asyncio.Transport] = set()
-        self._read_log: LogReader | None = None
+        self._read_log: LogReader = _no_node_has_it
         self.port_forwarding = PortForwarding(self._dial)
         self.controls = Controls(
             self._authentication, faults=self._faults, clock=clock, compact=self._forget_history, cut_watches=self.cut_watches
@@ -203,12 +203,19 @@ class ApiServer:
         pod = self._objects.existing(request)[1].document
         name, names = pod["metadata"]["name"], [each["name"] for each in pod["spec"]["containers"]]
         container = query.get("container") or (names[0] if len(names) == 1 else "")
+        if not container:
+            raise errors.bad_request(f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]")
         if container not in names:
-            raise errors.bad_request(f"a container name must be specified for pod {name}, choose one of: {names}")
-        if self._read_log is None or not pod["spec"].get("nodeName"):
-            raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start')
-        text = self._read_log(pod["metadata"]["namespace"], name, container, tail_lines(query))
-        return web.Response(text=text)
+            raise errors.bad_request(f"container {container} is not valid for pod {name}")
+        lines, node = tail_lines(query), pod["spec"].get("nodeName")
+        if not node:
+            return web.Response(status=204)
+        try:
+            return web.Response(text=self._read_log(pod["metadata"]["namespace"], name, container, lines))
+        except LookupError as error:
+            raise errors.not_found(NODES, node) from error
+        except NoLogError as error:
+            raise errors.bad_request(str(error)) from error
 
     async def _dial(self, namespace: str, pod: str, port: int) -> Streams:
         """Without a node, the address that a pod's status says is all there is."""
@@ -266,6 +273,10 @@ class ApiServer:
 
     def _encoded(self, code: int, body: bytes) -> web.Response:
         return web.Response(status=code, body=body, content_type="application/json", headers={"Date": self._clock.http_date()})
+
+
+def _no_node_has_it(namespace: str, pod: str, container: str, lines: int | None) -> str:
+    raise LookupError(f"no node runs pod {namespace}/{pod}")
 
 
 async def _read_body(http: web.Request) -> Any:

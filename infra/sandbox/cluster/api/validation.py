@@ -75,7 +75,7 @@ def _content(resource: Resource, document: dict[str, Any]) -> list[FieldError]:
         case "Deployment" | "ReplicaSet":
             return _workload(spec)
         case "Job":
-            return _template(spec)
+            return _job(spec)
         case "Service":
             return _service(spec)
         case "RoleBinding" | "ClusterRoleBinding" if not (document.get("roleRef") or {}).get("name"):
@@ -95,6 +95,18 @@ def _workload(spec: dict[str, Any]) -> list[FieldError]:
     elif not match_labels(selector)(labels):
         detail = "`selector` does not match template `labels`"
         causes.append(invalid_value("spec.template.metadata.labels", labels, detail))
+    return causes
+
+
+def _job(spec: dict[str, Any]) -> list[FieldError]:
+    causes = []
+    for name in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"):
+        value = spec.get(name, 0)
+        if not isinstance(value, int) or value < 0:
+            causes.append(invalid_value(f"spec.{name}", value, "must be greater than or equal to 0"))
+    causes += _template(spec)
+    if ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy") not in ("OnFailure", "Never"):
+        causes.append(required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'))
     return causes
 
 
@@ -140,6 +152,10 @@ def _immutable(resource: Resource, old: dict[str, Any], new: dict[str, Any]) -> 
             causes += [FieldError(each, "FieldValueForbidden", detail) for each in changed]
         case "Deployment" | "ReplicaSet" if new["spec"].get("selector") != old["spec"].get("selector"):
             causes.append(invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable"))
+        case "Job":
+            fixed = ("completions", "completionMode", "selector", "template")
+            changed = [name for name in fixed if new["spec"].get(name) != old["spec"].get(name)]
+            causes += [invalid_value(f"spec.{name}", new["spec"].get(name), "field is immutable") for name in changed]
         case "RoleBinding" | "ClusterRoleBinding" if new.get("roleRef") != old.get("roleRef"):
             causes.append(invalid_value("roleRef", new.get("roleRef"), "cannot change roleRef"))
         case "Pod" if _frozen_pod_spec(new["spec"]) != _frozen_pod_spec(old["spec"]):

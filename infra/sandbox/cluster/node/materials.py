@@ -113,6 +113,11 @@ class Materials:
         return None
 
 
+def arguments_of(container: dict[str, Any], variables: dict[str, str]) -> tuple[str, ...]:
+    """The container's `args`, which may refer to its variables by $(NAME)."""
+    return tuple(_expanded(each, variables) for each in container.get("args") or [])
+
+
 def _decoded(resource: Resource, document: Document) -> dict[str, bytes]:
     data = document.get("data") or {}
     if resource == SECRETS:

@@ -17,9 +17,11 @@ from typing import Any
 from infra.sandbox.cluster.api.resources import PODS
 from infra.sandbox.cluster.api_client import ApiClient, ApiFailureError
 from infra.sandbox.cluster.informer import Document
+from infra.sandbox.cluster.logs import NoLogError
 from infra.sandbox.cluster.node.addresses import AddressPool
 from infra.sandbox.cluster.node.containers import ContainerProcess, Launch
-from infra.sandbox.cluster.node.materials import MaterialMissingError, Materials
+from infra.sandbox.cluster.node.images import pull_failure
+from infra.sandbox.cluster.node.materials import MaterialMissingError, Materials, arguments_of
 from infra.sandbox.cluster.node.probes import Probe, ProbeUnsupportedError
 from infra.sandbox.cluster.node.status import ContainerState, PodStatus
 from infra.sandbox.cluster.port_forward import Streams
@@ -102,10 +104,13 @@ class Pod:
         return await asyncio.open_connection(self._address, port)
 
     def read_log(self, container: str, lines: int | None) -> str:
-        """The last lines that the container has written, all of them without a number."""
+        """The last lines that the container has written since it was first started, all of them without a number. Raises
+        NoLogError."""
+        if why := next((each.why_no_log for each in self._status.containers if each.name == container), "unknown container"):
+            raise NoLogError(f'container "{container}" in pod "{self._name}" is waiting to start: {why}')
         file = self._log_file(container)
         text = file.read_text(errors="replace") if file.exists() else ""
-        return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
+        return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:] if lines else ())
 
     def signal(self, container: str | None, number: signal.Signals) -> None:
         """Signals a container. Raises LookupError when it does not run or the name is missing and not clear."""
@@ -141,6 +146,10 @@ class Pod:
 
     async def _start(self, container: dict[str, Any], state: ContainerState) -> ContainerProcess | None:
         """Starts the container, or notes why it cannot be started yet."""
+        if failure := pull_failure(container["image"]):
+            state.fail_to_pull(failure)
+            self._status_changed.set()
+            return None
         try:
             launch = await self._launch(container)
             self._probes(container)  # an unsupported probe is told before anything runs
@@ -168,7 +177,7 @@ class Pod:
         log = self._log_file(container["name"])
         log.parent.mkdir(exist_ok=True)
         environment = {**self._node.base_environment, "HOSTNAME": self._name, **environment}
-        return Launch(container["image"], self._address, root, environment, log, tuple(container.get("args") or ()))
+        return Launch(container["image"], self._address, root, environment, log, arguments_of(container, environment))
 
     def _log_file(self, container: str) -> Path:
         return self._node.directory / "logs" / f"{self._namespace}_{self._name}_{container}.log"

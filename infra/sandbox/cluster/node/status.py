@@ -10,6 +10,9 @@ from typing import Any
 from infra.sandbox.cluster.api.clock import rfc3339
 from infra.sandbox.cluster.informer import Document
 
+_PULL_FAILURES = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
+"""The reason in the container's state, and how the kubelet words it when a log is asked for."""
+
 
 @dataclass
 class ContainerState:
@@ -26,6 +29,19 @@ class ContainerState:
 
     def wait(self, reason: str, message: str = "") -> None:
         self._settle({"waiting": {"reason": reason, **({"message": message} if message else {})}})
+
+    def fail_to_pull(self, message: str) -> None:
+        """Told in full once; then it waits to try again, as one sees it most of the time."""
+        if self.state.get("waiting", {}).get("reason") in _PULL_FAILURES:
+            self.wait("ImagePullBackOff", f'Back-off pulling image "{self.image}": ErrImagePull: {message}')
+        else:
+            self.wait("ErrImagePull", message)
+
+    @property
+    def why_no_log(self) -> str:
+        """Empty once it has been started: then there is a log."""
+        reason = self.state.get("waiting", {}).get("reason", "")
+        return "" if self.id else _PULL_FAILURES.get(reason, reason)
 
     def run(self, container_id: str, started_at: datetime) -> None:
         if self.id:

@@ -11,7 +11,7 @@ import ssl
 from aiohttp import web
 
 from infra.sandbox.cluster.api.errors import ApiError
-from infra.sandbox.cluster.logs import LogReader, tail_lines
+from infra.sandbox.cluster.logs import LogReader, NoLogError, tail_lines
 from infra.sandbox.cluster.port_forward import PortForwarding
 
 _SHUTDOWN_SECONDS = 1.0
@@ -43,6 +43,8 @@ class StreamingServer:
             return web.Response(text=self._read_log(*place, tail_lines(http.query)))
         except LookupError as error:
             return web.Response(status=404, text=str(error))
+        except (NoLogError, ApiError) as error:
+            return web.Response(status=400, text=str(error))
 
     async def _port_forward(self, http: web.Request) -> web.StreamResponse:
         # Clients ask the API server for `ports`; the API server asks the node for `port`.
