@@ -15,6 +15,8 @@ settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=False
 )
 settings.load_profile("suite")
+SCENARIO_SECONDS = 600
+"""A hang ends then. Each wait in a scenario has a limit of its own; together they last long on a machine that is busy."""
 _ON_REAL = re.compile(r"[\[-]real[\]-]")
 
 
@@ -35,6 +37,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndCont
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Scenarios take longest, so they begin; those on the real control plane longest of all. A worker has all its scenarios one
     after the other: it starts one world, and no other test ends it early."""
+    for item in items:
+        if item.nodeid.startswith(SCENARIOS):
+            item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS))
     items.sort(key=lambda item: (not item.nodeid.startswith(SCENARIOS), not _is_on_real(item.nodeid)))
 
 
