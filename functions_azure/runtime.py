@@ -41,6 +41,7 @@ def workers() -> Workers[AzureRooms]:
             settings.event_topic,
             identity=settings.identity,
             resource_manager=settings.resource_manager,
+            servers_log_delay_seconds=settings.servers_log_delay_seconds,
         )
     )
 

@@ -20,6 +20,8 @@ class Settings:
     """`catalog_endpoint` is the Table service of the storage account, such as `https://<account>.table.core.windows.net`,
     `catalog_table` the table's name there; `event_topic` the endpoint of the Event Grid topic. `identity` is the client id of
     the user-assigned identity, empty for the app's own. `resource_manager` names another cloud than the public one.
+    `servers_log_delay_seconds` is how long after a second the logs of flexible servers are surely backed up; None: as Azure
+    says it, and a margin.
     """
 
     catalog_endpoint: str
@@ -27,6 +29,7 @@ class Settings:
     event_topic: str
     identity: str = ""
     resource_manager: str = ""
+    servers_log_delay_seconds: float | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -44,4 +47,12 @@ class Settings:
         plain = [name for name, address in addresses.items() if not address.startswith("https://")]
         if plain:
             raise Misconfigured(f"In the app's settings, {', '.join(plain)} is no https:// address.", hint=_HINT)
-        return cls(**given, identity=environment.get("AZURE_CLIENT_ID", ""), resource_manager=resource_manager)
+        delay = environment.get("SERVERS_LOG_DELAY_SECONDS", "")
+        if delay and not delay.isdecimal():
+            raise Misconfigured(f"The app's setting SERVERS_LOG_DELAY_SECONDS is {delay!r}, not whole seconds.", hint=_HINT)
+        return cls(
+            **given,
+            identity=environment.get("AZURE_CLIENT_ID", ""),
+            resource_manager=resource_manager,
+            servers_log_delay_seconds=float(delay) if delay else None,
+        )

@@ -48,6 +48,8 @@ GROUP_IDS = {
     RESTORE_GROUP: "5d1f0c0e-0000-4000-8000-000000000002",
 }
 """Object ids of the groups in Microsoft Entra."""
+LOG_DELAY_SECONDS = "4"
+"""Longer than the sandbox's servers take for what are minutes in Azure: `servers_lag_seconds` of its settings."""
 SCHEMA = "bank-schema/schema.json"
 """The ConfigMap and key with the schema file that was applied last."""
 
@@ -119,6 +121,7 @@ class AzureWorld(ReleasesWorld):
             "CATALOG_TABLE": CATALOG_TABLE,
             "EVENT_TOPIC_ENDPOINT": self.azure.topic_url,
             "AZURE_RESOURCE_MANAGER": self.azure.url,
+            "SERVERS_LOG_DELAY_SECONDS": LOG_DELAY_SECONDS,
         }
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ class AzureRooms:
     service of the deployment's storage account and `catalog_table` the table there; `event_topic` is the endpoint of its Event
     Grid topic. `identity` is the client id of a user-assigned identity; without it the app's own is used, or whatever the
     operator is signed in with. `resource_manager` is the address of another cloud than the public one.
+    `servers_log_delay_seconds`: see FlexibleServerAccess; None leaves it as it is there.
 
     `executions` is given by whoever knows the engine: inside the app that is the host, outside the operator's key.
     """
@@ -52,11 +54,12 @@ class AzureRooms:
         *,
         identity: str = "",
         resource_manager: str = "",
+        servers_log_delay_seconds: float | None = None,
         executions: Executions | None = None,
     ) -> None:
         self._catalog_endpoint, self._catalog_table, self._event_topic = catalog_endpoint, catalog_table, event_topic
         self._identity, self._resource_manager = identity, resource_manager
-        self._executions = executions
+        self._executions, self._servers_log_delay_seconds = executions, servers_log_delay_seconds
         self._databases: dict[str, DatabaseAccess] = {}
         self.clock: Clock = SystemClock()
 
@@ -151,9 +154,12 @@ class AzureRooms:
             case "FlexibleServer":
                 from shared.databases.flexible_servers import FlexibleServerAccess
 
-                if not self._resource_manager:
-                    return FlexibleServerAccess(self._credential, self.clock)
-                return FlexibleServerAccess(self._credential, self.clock, resource_manager=self._resource_manager)
+                options: dict[str, Any] = {}
+                if self._resource_manager:
+                    options["resource_manager"] = self._resource_manager
+                if self._servers_log_delay_seconds is not None:
+                    options["log_delay"] = timedelta(seconds=self._servers_log_delay_seconds)
+                return FlexibleServerAccess(self._credential, self.clock, **options)
         raise InvalidRequest(f"{kind} is no database of Azure.", hint="It belongs to a deployment on AWS.")
 
     def _find_deployment(self, release: Release) -> tuple[str, str]:

@@ -10,6 +10,7 @@ Those in which the cluster plays no part of its own are marked `stand_in_only`, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -24,7 +25,9 @@ from tests.scenarios.deployment import Deployment
 from tests.scenarios.on_aws import AwsDeployment
 from tests.scenarios.on_azure import AzureDeployment
 
-SCALE = Scale(pods=3, workers=2, opening=Opening(accounts=20))
+RUNNING: list[Deployment] = []
+SCALE = Scale(pods=3, workers=2, opening=Opening(accounts=20), environment={"BANK_THINK_SECONDS": "0.25"})
+"""The bank works all the time, also while a scenario is about something else: as slowly as its proof can do with."""
 QUICK = {
     "lag_seconds": 0.5,
     "restore_seconds": 0.5,
@@ -71,14 +74,25 @@ def control_plane(request: pytest.FixtureRequest) -> str:
 def aws_deployment(tmp_path_factory: pytest.TempPathFactory, control_plane: str) -> Iterator[Deployment]:
     with World(SCALE, tmp_path_factory.mktemp("world"), control_plane) as world:
         world.aws.settings(**QUICK)
-        yield AwsDeployment(world)
+        with _running(AwsDeployment(world)) as deployment:
+            yield deployment
 
 
 @pytest.fixture(scope="package")
 def azure_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with AzureWorld(SCALE, tmp_path_factory.mktemp("azure")) as world:
         world.azure.settings(**on_azure.QUICK)
-        yield AzureDeployment(world)
+        with _running(AzureDeployment(world)) as deployment:
+            yield deployment
+
+
+@contextmanager
+def _running(deployment: Deployment) -> Iterator[Deployment]:
+    RUNNING.append(deployment)
+    try:
+        yield deployment
+    finally:
+        RUNNING.remove(deployment)
 
 
 @pytest.fixture(scope="package")
@@ -96,9 +110,11 @@ def deployment(shared_deployment: Deployment) -> Iterator[Deployment]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A failed scenario shows what its executions and functions did last."""
+    """A failed scenario shows what its executions and functions did last; one whose preparation failed, those of the worker."""
     report = yield
-    used = getattr(item, "funcargs", {}).get("deployment")
-    if report.failed and isinstance(used, Deployment):
-        report.sections.append(("what the deployment did", used.story()))
+    if report.failed:
+        used = getattr(item, "funcargs", {}).get("deployment")
+        for deployment in [used] if isinstance(used, Deployment) else RUNNING:
+            with deployment.world.environment():
+                report.sections.append((f"what the deployment on {deployment.cloud} did", deployment.story()))
     return report

@@ -13,7 +13,6 @@ import pytest
 
 from infra.sandbox.azure_databases import POSTGRESQL
 from infra.sandbox.bank.layouts import BankLayout, BankRelease, on_cosmos, on_cosmos_and_relational, on_relational
-from shared.model.run import Run
 from tests.scenarios.on_azure import AzureDeployment
 from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, Story, bank_of, restore_all, undo_all
 
@@ -30,20 +29,28 @@ def stories(shared_deployment: AzureDeployment) -> Iterator[dict[str, Story]]:
         for story in found.values():
             story.bank.until_at_work()
         with ThreadPoolExecutor(len(found)) as threads:
-            for story, (_, kept) in zip(found.values(), threads.map(_back_up, found.values()), strict=True):
+            for story, kept in zip(found.values(), threads.map(_back_up, found.values()), strict=True):
                 story.kept = kept
-        for story in found.values():
-            story.bank.begin_set_workers(0)
-        for story in found.values():
-            story.bank.until_replaced()
+        for name in ON_COSMOS:
+            found[name].bank.begin_set_workers(0)
+        for name, story in found.items():
+            if name in ON_COSMOS:
+                story.bank.until_replaced()
             story.lose_data()
         restore_all(found)
         undo_all(found)
         yield found
 
 
-def _back_up(story: Story) -> tuple[Run, str]:
-    return story.bank.backed_up_at_work()
+def _back_up(story: Story) -> str:
+    """What stood in the tables at the point. One relational database alone is not paused for a backup, so that its bank has to
+    stand still to be read."""
+    if story.bank.plan not in ON_COSMOS:
+        story.bank.set_workers(0)
+        story.bank.backed_up()
+        return story.bank.fingerprint()
+    _, kept = story.bank.backed_up_at_work()
+    return kept
 
 
 def _bank(deployment: AzureDeployment, name: str) -> Bank:

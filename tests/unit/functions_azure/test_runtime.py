@@ -101,6 +101,8 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         Settings.from_environment({})
     with pytest.raises(Misconfigured, match="EVENT_TOPIC_ENDPOINT is no https"):
         Settings.from_environment(ENVIRONMENT | {"EVENT_TOPIC_ENDPOINT": "topic"})
+    with pytest.raises(Misconfigured, match="SERVERS_LOG_DELAY_SECONDS is '5m', not whole seconds"):
+        Settings.from_environment(ENVIRONMENT | {"SERVERS_LOG_DELAY_SECONDS": "5m"})
 
 
 @pytest.mark.parametrize("name", sorted(HANDLERS))
