@@ -188,8 +188,8 @@ def test_a_job_is_complete_when_its_pod_has_ended_well_and_the_log_stays(client:
     arguments = {"args": ["--config", "$(SAY)", "$$(SAY)"]}
     name = new(client, env={**ENDS_WELL, "SAY": "first"}, container=arguments)
     found = ended(client, name)
-    status = found["status"]
-    assert conditions(found) == {"SuccessCriteriaMet": "CompletionsReached", "Complete": "CompletionsReached"}
+    status, ends = found["status"], [(pod["status"], log_of(client, pod)) for pod in pods_of(client, name)]
+    assert conditions(found) == {"SuccessCriteriaMet": "CompletionsReached", "Complete": "CompletionsReached"}, ends
     assert (status["succeeded"], status.get("failed"), status.get("active")) == (1, None, None)
     assert status["completionTime"] >= status["startTime"]
     (pod,) = pods_of(client, name)

@@ -34,6 +34,15 @@ class Recorder:
         resource = f"{kind}/{subresource}" if subresource else kind
         return self._noted("patch", resource, lambda: self._api.patch(kind, *arguments, subresource=subresource, **options))
 
+    def create(self, kind: str, *arguments: Any) -> Any:
+        return self._noted("create", kind, lambda: self._api.create(kind, *arguments))
+
+    def delete(self, kind: str, *arguments: Any) -> None:
+        self._noted("delete", kind, lambda: self._api.delete(kind, *arguments))
+
+    def pod_log(self, *arguments: Any) -> str:
+        return self._noted("get", "pods/log", lambda: self._api.pod_log(*arguments))
+
     def can_i(self, verb: str, resource: str, *arguments: Any, **options: Any) -> bool:
         """Asking takes no right; who asks and hears no goes without."""
         may = self._api.can_i(verb, resource, *arguments, **options)

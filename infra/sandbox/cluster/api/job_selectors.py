@@ -12,7 +12,8 @@ _PREFIX = "batch.kubernetes.io/"
 
 
 def select_its_pods(job: dict[str, Any]) -> None:
-    """Completes a new Job, which takes over its template's labels when it has none, unless its author selects pods by hand (`manualSelector`)."""
+    """Completes a new Job, which takes over its template's labels when it has none. Not where its author selects pods by hand
+    (`manualSelector`)."""
     spec, metadata = job.get("spec") or {}, job["metadata"]
     if spec.get("manualSelector") or not isinstance(spec.get("template"), dict):
         return
