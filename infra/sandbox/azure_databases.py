@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from infra.sandbox.azure.process import AzureProcess
@@ -44,6 +47,32 @@ class AzureDatabases:
             made: Any = cosmos.database_accounts.begin_create_or_update(RESOURCE_GROUP, account, body).result()
             key = cosmos.database_accounts.list_keys(RESOURCE_GROUP, account).primary_master_key
         return Cosmos(made.document_endpoint, key, self._azure.data_url)
+
+    @contextmanager
+    def restored(self, account: str, target: str, at: datetime) -> Iterator[Cosmos]:
+        """An account as it was at `at`, restored into another one that is deleted when the context ends."""
+        from azure.mgmt.cosmosdb import CosmosDBManagementClient
+
+        with self._client(CosmosDBManagementClient) as cosmos:
+            sources = [each for each in cosmos.restorable_database_accounts.list() if each.account_name == account]
+            parameters = {
+                "restoreMode": "PointInTime",
+                "restoreSource": sources[0].id,
+                "restoreTimestampInUtc": at.isoformat(),
+            }
+            body = {
+                "location": REGION,
+                "properties": {
+                    "locations": [{"locationName": REGION, "failoverPriority": 0}],
+                    "databaseAccountOfferType": "Standard",
+                    "createMode": "Restore",
+                    "restoreParameters": parameters,
+                },
+            }
+            made: Any = cosmos.database_accounts.begin_create_or_update(RESOURCE_GROUP, target, body).result()
+            key = cosmos.database_accounts.list_keys(RESOURCE_GROUP, target).primary_master_key
+            yield Cosmos(made.document_endpoint, key, self._azure.data_url)
+            cosmos.database_accounts.begin_delete(RESOURCE_GROUP, target).result()
 
     def create_server(self, engine: str, name: str, **properties: Any) -> Relational:
         """A flexible server with public access, that everybody may connect to; back when it is ready."""

@@ -1,7 +1,7 @@
-"""`make demo`: a scheduled backup of a busy bank, the proof of what it is worth, a disaster, its restore and the undo.
+"""`make demo`: on each cloud the backup of a busy bank, the proof of what it is worth, a disaster, its restore and the undo.
 
-Everything shown is the product itself: the command line, the deployed state machines, the real handlers. Set
-SCALAR_BACKUP_DEMO=short for a shorter run-up.
+Everything shown is the product itself: the command line, the deployed state machines and handlers on AWS, the function app on
+Azure. Set SCALAR_BACKUP_DEMO=short for a shorter run-up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import yaml
 from rich.console import Console
@@ -24,19 +23,19 @@ from rich.panel import Panel
 from rich.table import Table
 
 from infra.sandbox.bank.audit import Audit
-from infra.sandbox.cluster.process import REAL
+from infra.sandbox.bank.layouts import audit_live, fingerprint
 from infra.sandbox.control_plane_option import add_control_plane
 from infra.sandbox.demo_restore import Recovery, lose_restore_undo
-from infra.sandbox.proof import audit_kept_copies, audit_second
-from infra.sandbox.world import NAMESPACE, PLAN_NAME, ROOT, TIMEZONE, World
-from shared.cli.engine import Execution
+from infra.sandbox.demo_scene import SCENES, Scene
+from infra.sandbox.releases_world import PLAN_NAME, ROOT, ReleasesWorld
 from shared.cli.follow import View, follow, only_new
-from shared.cli.operator import AwsOperator
 from shared.cli.progress import picture, story
+from shared.model.plan_document import parse_plan
 from shared.model.restore_point import PauseWindow, RestorePoint
 from shared.model.times import iso
 from shared.steps.evidence import load_evidence
 
+BOTH = "both"
 RUN_UP_SECONDS = 3.0 if os.environ.get("SCALAR_BACKUP_DEMO") == "short" else 8.0
 AFTER_SECONDS = 4.0
 """Transfers go on for so long after the run, so that a busy second exists on either side of the pause."""
@@ -44,50 +43,56 @@ AFTER_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Proof:
+    """`kept` is the fingerprint of the copy of the point."""
+
     at_point: Audit
+    kept: str
     busy_at: datetime
     at_busy: Audit
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.sandbox.demo", description=__doc__)
+    parser.add_argument("--cloud", choices=[*SCENES, BOTH], default=BOTH, help=f"default: {BOTH}, one after the other")
     add_control_plane(parser)
-    control_plane = parser.parse_args().control_plane
+    arguments = parser.parse_args()
     console = Console()
+    clouds = list(SCENES) if arguments.cloud == BOTH else [arguments.cloud]
+    good = [_tell(console, SCENES[cloud](arguments.control_plane)) for cloud in clouds]
+    console.print("Next: README.md, then `scalar-backup points explain` in the sandbox: `.venv/bin/python -m infra.sandbox`.")
+    return 0 if all(good) else 1
+
+
+def _tell(console: Console, scene: Scene) -> bool:
+    """The whole story on one cloud; whether it ended well."""
     began = time.monotonic()
-    console.rule("[bold]scalar-backup: one machine, the real product")
-    with World(control_plane=control_plane) as world, world.environment():
-        _show_world(console, world, time.monotonic() - began)
-        _apply_plan(console, world)
+    console.rule(f"[bold]scalar-backup on {scene.cloud}: one machine, the real product")
+    with scene.world, scene.world.environment():
+        _show_world(console, scene, time.monotonic() - began)
+        _apply_plan(console, scene.world)
         time.sleep(RUN_UP_SECONDS)
-        view = _scheduled_run(console, world)
+        view = _run(console, scene)
         if not view.has_succeeded or view.point is None or view.run is None:
             console.print("[bold red]The run did not succeed; the lines above say why.")
-            return 1
+            return False
         time.sleep(AFTER_SECONDS)
-        proof = _prove(console, world, view.point)
-        picture_path = _timeline(world, view.point)
-        recovery = lose_restore_undo(console, world, view.point)
+        proof = _prove(console, scene, view.point)
+        picture_path = _timeline(scene, view.point)
+        recovery = lose_restore_undo(console, scene, proof.kept)
         if recovery is None:
             console.print("[bold red]The restore or its undo did not succeed; the lines above say why.")
-            return 1
-        good = _summarise(console, world, view.point, proof, recovery, picture_path, time.monotonic() - began)
-    return 0 if good else 1
+            return False
+        return _summarise(console, scene, view.point, proof, recovery, picture_path, time.monotonic() - began)
 
 
-def _show_world(console: Console, world: World, seconds: float) -> None:
+def _show_world(console: Console, scene: Scene, seconds: float) -> None:
     what = Table.grid(padding=(0, 2))
-    what.add_row("AWS", f"{world.aws.url}: the SAM template deployed, Lambda handlers, Step Functions, DynamoDB with history")
-    api_server = f"kube-apiserver {world.kube.version} on etcd" if world.control_plane == REAL else "a small API server"
-    what.add_row("EKS", f"{world.kube.url}: {api_server}, TLS, RBAC, controllers and a kubelet")
-    what.add_row("Pods", f"{len(world.pods)} × ScalarDB Cluster in namespace {NAMESPACE}, each with a gRPC Admin port")
-    what.add_row(
-        "Bank", f"{world.scale.opening.total:,} in 3 tables, moved about by concurrent transfers, some of which crash half-way"
-    )
+    for name, about in scene.about():
+        what.add_row(name, about)
     console.print(Panel(what, title=f"The sandbox is up after {seconds:.0f} s", title_align="left"))
 
 
-def _apply_plan(console: Console, world: World) -> None:
+def _apply_plan(console: Console, world: ReleasesWorld) -> None:
     file = world.state_dir / "plan.yaml"
     file.write_text(yaml.safe_dump(world.plan_document(), sort_keys=False))
     _command(console, "plan", "apply", str(file))
@@ -100,42 +105,28 @@ def _command(console: Console, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "shared.cli", *arguments], cwd=ROOT, check=True)
 
 
-def _scheduled_run(console: Console, world: World) -> View:
-    """Sets the scheduler's clock to the next 03:00 in Tokyo, and follows the run that it starts."""
-    local = world.aws.scheduler_now().astimezone(ZoneInfo(TIMEZONE))
-    due = local.replace(hour=3, minute=0, second=0, microsecond=0)
-    due += timedelta(days=1) if due <= local else timedelta()
-    world.aws.set_scheduler_clock(due + timedelta(seconds=1))
-    console.print(f"\n[bold]The scheduler's clock reads {due:%H:%M} {TIMEZONE}: the schedule fires.")
-    operator = AwsOperator(os.environ["SCALAR_BACKUP_STACK"], world.aws.region)
-    execution = _started_execution(world)
+def _run(console: Console, scene: Scene) -> View:
+    """Follows the run that something other than the command line has caused."""
+    how, execution = scene.begin()
+    console.print(f"\n[bold]{how}", highlight=False)
     if not console.is_terminal:
-        return follow(operator, execution, PLAN_NAME, None, only_new(story, console.print))
+        return follow(scene.operator, execution, PLAN_NAME, None, only_new(story, console.print))
     with Live(console=console, refresh_per_second=8) as live:
-        return follow(operator, execution, PLAN_NAME, None, lambda view: live.update(picture(view)))
+        return follow(scene.operator, execution, PLAN_NAME, None, lambda view: live.update(picture(view)))
 
 
-def _started_execution(world: World) -> Execution:
-    states = world.aws.client("stepfunctions")
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
-        found = states.list_executions(stateMachineArn=world.outputs["BackupStateMachineArn"])["executions"]
-        if found:
-            return Execution(found[0]["executionArn"], found[0]["status"])
-        time.sleep(0.1)
-    raise TimeoutError("The schedule fired, but no execution of the backup state machine began within 20 s.")
-
-
-def _prove(console: Console, world: World, point: RestorePoint) -> Proof:
-    console.print("\n[bold]Proof.[/] The kept copies are restored beside the live tables and the money is counted;")
+def _prove(console: Console, scene: Scene, point: RestorePoint) -> Proof:
+    console.print(f"\n[bold]Proof.[/] {scene.proof}")
     console.print("then the same from a second at which the bank was busy.")
-    dynamodb = world.aws.client("dynamodb")
-    at_point = audit_kept_copies(dynamodb, point, world.scale.opening, "proof")
+    opening = scene.world.scale.opening
+    with scene.copy_of(point) as copy:
+        at_point, kept = audit_live(copy, opening), fingerprint(copy)
     console.print(f"  at {iso(point.at or datetime.now(UTC))} (the point): {at_point.explain()}")
     busy_at = _busy_second(point)
-    at_busy = audit_second(dynamodb, busy_at, world.scale.opening, "busy")
+    with scene.copy_at(busy_at) as copy:
+        at_busy = audit_live(copy, opening)
     console.print(f"  at {iso(busy_at)} (busy): {at_busy.explain()}")
-    return Proof(at_point, busy_at, at_busy)
+    return Proof(at_point, kept, busy_at, at_busy)
 
 
 def _busy_second(point: RestorePoint) -> datetime:
@@ -150,10 +141,10 @@ def _window(point: RestorePoint) -> PauseWindow:
     return point.window
 
 
-def _timeline(world: World, point: RestorePoint) -> Path:
+def _timeline(scene: Scene, point: RestorePoint) -> Path:
     from shared.cli.timeline import timeline_svg
 
-    evidence = load_evidence(world.rooms.catalog, point.id, _window(point).attempt)
+    evidence = load_evidence(scene.operator.catalog, point.id, _window(point).attempt)
     path = Path(tempfile.gettempdir()) / f"{point.id}.svg"
     path.write_text(timeline_svg(point, evidence), encoding="utf-8")
     return path
@@ -161,7 +152,7 @@ def _timeline(world: World, point: RestorePoint) -> Path:
 
 def _summarise(
     console: Console,
-    world: World,
+    scene: Scene,
     point: RestorePoint,
     proof: Proof,
     recovery: Recovery,
@@ -169,9 +160,9 @@ def _summarise(
     seconds: float,
 ) -> bool:
     window = _window(point)
-    evidence = load_evidence(world.rooms.catalog, point.id, window.attempt)
+    evidence = load_evidence(scene.operator.catalog, point.id, window.attempt)
     held = (window.resume_began_at - window.confirmed_at).total_seconds()
-    hold = world.plan().pause.hold_seconds
+    hold = parse_plan(scene.world.plan_document()).pause.hold_seconds
     resumed = max((item.answered_ms for item in evidence.resume.pods), default=0.0) if evidence.resume else 0.0
     first_sent = evidence.pause.first_sent_at if evidence.pause and evidence.pause.first_sent_at else window.confirmed_at
     whole = (window.resume_began_at - first_sent).total_seconds() + resumed / 1000
@@ -190,7 +181,7 @@ def _summarise(
         "evidence", f"{window.pods} acknowledgements, {samples} rounds of CheckPaused, pods compared and watched{width}"
     )
     tables = sum(len(reached.items) for reached in point.databases.values())
-    rows.add_row("kept copies", f"{tables} tables, Coordinator and metadata included")
+    rows.add_row("protected", f"{tables} {scene.kept}")
     rows.add_row("at the point", _verdict(proof.at_point))
     rows.add_row("at a busy second", _verdict(proof.at_busy))
     rows.add_row("after the disaster", _verdict(recovery.damaged))
@@ -198,8 +189,7 @@ def _summarise(
     rows.add_row("undone", "[green]row by row[/] what was there before" if recovery.undone else "[red]rows differ")
     rows.add_row("timeline", str(picture_path))
     rows.add_row("took", f"{seconds:.0f} s")
-    console.print(Panel(rows, title="Summary", title_align="left"))
-    console.print("Next: README.md, then `scalar-backup points explain` in the sandbox: `.venv/bin/python -m infra.sandbox`.")
+    console.print(Panel(rows, title=f"Summary: {scene.cloud}", title_align="left"))
     proven = proof.at_point.is_consistent and not proof.at_busy.is_consistent
     if not proven:
         console.print("[bold red]The proof failed: the point must be consistent and the busy second must not.")

@@ -12,14 +12,13 @@ from rich.console import Console
 
 from infra.sandbox.bank import damage
 from infra.sandbox.bank.audit import Audit
-from infra.sandbox.bank.layouts import BankLayout, audit_live, fingerprint, on_dynamodb
-from infra.sandbox.bank_worlds import dynamodb_of
+from infra.sandbox.bank.layouts import BankLayout, audit_live, fingerprint
+from infra.sandbox.bank_worlds import live_layout
 from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS
 from infra.sandbox.cluster.charts import CHARTS
 from infra.sandbox.cluster.client import STRATEGIC_MERGE_PATCH
-from infra.sandbox.proof import kept_copies
-from infra.sandbox.world import NAMESPACE, PLAN_NAME, RELEASE, ROOT, World
-from shared.model.restore_point import RestorePoint
+from infra.sandbox.demo_scene import Scene
+from infra.sandbox.releases_world import NAMESPACE, PLAN_NAME, RELEASE, ROOT, ReleasesWorld
 
 DROPPED, OVERWRITTEN = "bank.wallets", "bank.checking"
 _PLAN_ID = re.compile(r"--plan-id\s+(\S+)")
@@ -27,8 +26,8 @@ _PLAN_ID = re.compile(r"--plan-id\s+(\S+)")
 
 @dataclass(frozen=True)
 class Recovery:
-    """`restored`: every row of every table is as in the kept copies of the point. `undone`: every row is as before the restore,
-    but for the dropped table, which an undo does not drop again."""
+    """`restored`: every row of every table is as in the copy of the point. `undone`: every row is as before the restore, but
+    for the dropped table, which an undo in place does not drop again."""
 
     damaged: Audit
     after_restore: Audit
@@ -40,30 +39,29 @@ class Recovery:
         return not self.damaged.is_consistent and self.after_restore.is_consistent and self.restored and self.undone
 
 
-def lose_restore_undo(console: Console, world: World, point: RestorePoint) -> Recovery | None:
-    """None when a command failed; its output says why."""
-    layout, _ = on_dynamodb(dynamodb_of(world.aws))
-    with kept_copies(world.aws.client("dynamodb"), point, "kept") as label:
-        copies, _ = on_dynamodb(dynamodb_of(world.aws, prefix=label))
-        wanted = fingerprint(copies)
+def lose_restore_undo(console: Console, scene: Scene, kept: str) -> Recovery | None:
+    """`kept` is the fingerprint of the point's copy. None when a command failed; its output says why."""
+    world = scene.world
     console.print(
         "\n[bold]Disaster.[/] The bank closes for the night (so that every row can be compared), and a script goes wrong:"
     )
     _stand_still(world)
+    layout, opening = live_layout(world, RELEASE), world.scale.opening
     damage.drop_table(layout, DROPPED)
     rows = damage.overwrite_rows(layout, OVERWRITTEN)
-    damaged, before = audit_live(layout, world.scale.opening), _without_dropped(layout)
+    damaged, before = audit_live(layout, opening), _without_dropped(layout)
     console.print(f"  table {DROPPED} dropped, {rows} balances of {OVERWRITTEN} overwritten: {damaged.explain()}")
     planned = _command(console, "restore", "plan", PLAN_NAME)
     plan_id = _PLAN_ID.search(planned or "")
     if plan_id is None or _command(console, "restore", "apply", PLAN_NAME, "--plan-id", plan_id[1], "--yes") is None:
         return None
-    found, restored = audit_live(layout, world.scale.opening), fingerprint(layout) == wanted
-    console.print(f"  the live tables: {found.explain()} Every row is that of the kept copies: {'yes' if restored else 'NO'}.")
-    (run,) = [run for run in world.rooms.catalog.runs(PLAN_NAME) if run.kind == "restore"]
+    layout = live_layout(world, RELEASE)
+    found, restored = audit_live(layout, opening), fingerprint(layout) == kept
+    console.print(f"  the live tables: {found.explain()} Every row is that of the point: {'yes' if restored else 'NO'}.")
+    (run,) = [run for run in scene.operator.catalog.runs(PLAN_NAME) if run.kind == "restore"]
     if _command(console, "restore", "undo", run.id, "--yes") is None:
         return None
-    undone = _without_dropped(layout) == before
+    undone = _without_dropped(live_layout(world, RELEASE)) == before
     console.print(f"  what was there before the restore is there again: {'yes, row by row' if undone else 'NO'}.")
     return Recovery(damaged, found, restored, undone)
 
@@ -74,19 +72,22 @@ def _without_dropped(layout: BankLayout) -> str:
     )
 
 
-def _stand_still(world: World) -> None:
+def _stand_still(world: ReleasesWorld) -> None:
     """The pods are replaced by others that move no money."""
+    chart = CHARTS["scalardb-cluster"]
     before = {pod["metadata"]["uid"] for pod in world.pods}
-    container = {"name": CHARTS["scalardb-cluster"].container, "env": [{"name": "BANK_WORKERS", "value": "0"}]}
+    (deployment,) = world.kube.list_objects(DEPLOYMENTS, NAMESPACE, f"app.kubernetes.io/instance={RELEASE}")
+    name = deployment["metadata"]["name"]
+    container = {"name": chart.container, "env": [{"name": "BANK_WORKERS", "value": "0"}]}
     patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
-    world.kube.patch(DEPLOYMENTS, NAMESPACE, world.deployment, patch, content_type=STRATEGIC_MERGE_PATCH)
+    world.kube.patch(DEPLOYMENTS, NAMESPACE, name, patch, content_type=STRATEGIC_MERGE_PATCH)
     world.kube.wait_until(
         PODS,
         NAMESPACE,
         lambda pods: not before & {pod["metadata"]["uid"] for pod in pods},
         f"the pods of {RELEASE} are replaced",
     )
-    world.kube.wait_until_ready(NAMESPACE, world.deployment, timeout_seconds=60)
+    world.kube.wait_until_ready(NAMESPACE, name, timeout_seconds=60)
 
 
 def _command(console: Console, *arguments: str) -> str | None:

@@ -37,12 +37,19 @@ def kept_copies(dynamodb: Any, point: RestorePoint, label: str) -> Iterator[str]
 
 def audit_second(dynamodb: Any, at: datetime, opening: Opening, label: str) -> Audit:
     """Restores each table by PITR to the second `at`, as a person without a restore point would, and audits those."""
+    with copies_of_second(dynamodb, at, label) as prefix:
+        return audit(scan_with(dynamodb), opening, _names(prefix))
+
+
+@contextmanager
+def copies_of_second(dynamodb: Any, at: datetime, label: str) -> Iterator[str]:
+    """Each table as of the second `at` beside the live one, until the context ends; what their names begin with."""
 
     def restore(table: str, target: str) -> None:
         dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=target, RestoreDateTime=at)
 
     with _copies(dynamodb, restore, label) as prefix:
-        return audit(scan_with(dynamodb), opening, _names(prefix))
+        yield prefix
 
 
 @contextmanager
