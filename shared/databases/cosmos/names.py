@@ -11,7 +11,7 @@ from hashlib import sha256
 
 LONGEST_NAME = 44
 _HASH_DIGITS = 6
-_STAMPED = re.compile(r"(?P<base>.+)-r\d{8}t\d{6}z")
+_STAMPED = re.compile(r"(?P<base>.+)-r\d{8}t\d{6}z(?:-[0-9a-f]{8})?")
 
 RUN = "scalar-backup:run"
 """The tag with the run that made an account."""

@@ -14,7 +14,7 @@ from hashlib import sha256
 LONGEST_NAME = 63
 BACKUP_PREFIX = "scalar-backup-"
 _HASH_DIGITS = 8
-_STAMPED = re.compile(r"(?P<base>.+)-r\d{8}t\d{6}z")
+_STAMPED = re.compile(r"(?P<base>.+)-r\d{8}t\d{6}z(?:-[0-9a-f]{8})?")
 _BACKUP = re.compile(rf"{BACKUP_PREFIX}(?P<asked>\d{{8}}t\d{{6}}z)-(?P<run>[0-9a-f]{{{_HASH_DIGITS}}})-(?P<attempt>\d+)")
 _STAMP = "%Y%m%dt%H%M%Sz"
 

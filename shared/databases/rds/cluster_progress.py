@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from shared.databases.rds.calls import Calls
 from shared.databases.rds.cluster_kind import Kind
 from shared.databases.rds.cluster_scene import Scene, look
 from shared.databases.rds.cluster_source import cluster_of, name_of
-from shared.databases.rds.names import old_name, side_name
+from shared.databases.rds.names import is_side_of, old_name, side_name
 from shared.databases.rds.waiting import wait_seconds
 from shared.model.errors import Conflict, NotReady
 from shared.model.naming import listed
@@ -39,8 +38,6 @@ STUCK = frozenset(
     }
 )
 """States of clusters and instances that do not end by themselves (Aurora user guide, Viewing DB cluster status)."""
-
-_STAMP = re.compile(r"-r\d{8}t\d{6}z")
 
 
 @dataclass(frozen=True)
@@ -156,8 +153,7 @@ def rivals_of(work: Work) -> list[str]:
     return [
         f"{name} is {cluster['Status']}"
         for name, cluster in work.scene.clusters()
-        if name.startswith(f"{work.name}-r")
-        and _STAMP.fullmatch(name[len(work.name) :])
+        if is_side_of(name, work.name)
         and name != work.side(work.name)
         and cluster["Status"] in ("creating", "modifying", "renaming")
     ]

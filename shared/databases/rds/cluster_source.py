@@ -4,7 +4,6 @@ old copy that an undo goes back to."""
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +14,7 @@ from shared.databases.rds.cluster_kind import Kind
 from shared.databases.rds.cluster_manifest import read_cluster
 from shared.databases.rds.cluster_scene import Described, Scene
 from shared.databases.rds.errors import none_if_gone
+from shared.databases.rds.names import is_aside
 from shared.model.checks import CheckResult, failed
 from shared.model.cluster_settings import ClusterSettings
 from shared.model.plan import AuroraCluster, RdsCluster
@@ -22,7 +22,6 @@ from shared.model.records import from_record
 from shared.model.restore import DatabaseRestore, RestoreOrder
 from shared.model.times import iso
 
-_SET_ASIDE = re.compile(r".*-(?:r|old)\d{8}t\d{6}z")
 GOING = ("deleting",)
 """States from which nothing can be restored any more."""
 
@@ -144,7 +143,7 @@ def _data(known: Source, order: RestoreOrder, kind: Kind, scene: Scene, calls: C
     its = known.manifest or known.live
     owner_id = its.resource_id if its else ""
     owner = scene.cluster_of(owner_id)
-    if known.live is None and owner is not None and not _SET_ASIDE.fullmatch(owner["DBClusterIdentifier"]):
+    if known.live is None and owner is not None and not is_aside(owner["DBClusterIdentifier"]):
         return dataclasses.replace(known, problems=(_renamed(order, kind, owner),))
     if owner is not None and owner["Status"] not in GOING:
         window = dataclasses.replace(

@@ -9,8 +9,6 @@ An undo has nothing to make: it waits until the old copy, and what is to be repl
 
 from __future__ import annotations
 
-import re
-
 from shared.databases.rds import tags
 from shared.databases.rds.errors import BUSY, GONE, TAKEN, aws_code
 from shared.databases.rds.instance_manifest import read
@@ -19,13 +17,12 @@ from shared.databases.rds.instance_progress import UNTOUCHED, Work, record_of, r
 from shared.databases.rds.instance_reconcile import reconcile
 from shared.databases.rds.instance_source import PITR, Source, find_source
 from shared.databases.rds.inventory import Fleet, Instance, look
+from shared.databases.rds.names import is_side_of
 from shared.model.errors import BackupError, Conflict, NotReady
 from shared.model.instance_settings import InstanceSettings
 from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, ItemRestore, RestoreStage, Target
 from shared.model.times import iso
-
-_STAMPED = re.compile(r"-r\d{8}t\d{6}z")
 
 
 def advance_restore(work: Work, previous: DatabaseRestore | None) -> DatabaseRestore:
@@ -68,7 +65,7 @@ def _begin(work: Work, fleet: Fleet, item: ItemRestore, previous: DatabaseRestor
 def _refuse_rival(work: Work, fleet: Fleet) -> None:
     """Another plan's run may restore the same instance; the lease keeps apart only runs of one plan."""
     for other in fleet:
-        is_copy = other.identifier.startswith(f"{work.name}-r") and _STAMPED.fullmatch(other.identifier[len(work.name) :])
+        is_copy = is_side_of(other.identifier, work.name)
         if is_copy and not work.is_ours(other) and other.status in ("creating", "modifying", "backing-up", "renaming"):
             raise Conflict(
                 f"{work.name} is being restored already: {other.identifier} is {other.status}, made by run "

@@ -3,7 +3,6 @@ the old copy that an undo goes back to."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from shared.databases.rds.calls import Calls
 from shared.databases.rds.errors import none_if_gone
 from shared.databases.rds.instance_manifest import read
 from shared.databases.rds.inventory import Fleet, Instance
+from shared.databases.rds.names import is_aside
 from shared.model.checks import CheckResult, failed
 from shared.model.instance_settings import InstanceSettings
 from shared.model.plan import RdsInstance
@@ -22,7 +22,6 @@ from shared.model.times import iso
 
 PITR, SNAPSHOT, OLD_COPY = "point-in-time recovery", "snapshot", "old copy"
 CHECK = "rds-source"
-_SET_ASIDE = re.compile(r".*-(?:r|old)\d{8}t\d{6}z")
 _GOING = "deleting"
 
 
@@ -114,7 +113,7 @@ def find_source(order: RestoreOrder, fleet: Fleet, now: datetime, calls: Calls) 
         return Source(live=live, problem=_missing(database, calls))
     owner_id = noted.resource_id if noted else live.resource_id if live else ""
     owner = fleet.being(owner_id)
-    if live is None and owner is not None and not _SET_ASIDE.fullmatch(owner.identifier):
+    if live is None and owner is not None and not is_aside(owner.identifier):
         return Source(noted=noted, problem=_renamed(database, owner))
     is_there = owner is not None and owner.status != _GOING
     window = window_of(owner_id, owner if is_there else None, calls)

@@ -14,7 +14,9 @@ LONGEST_IDENTIFIER = 63
 """Of instances and clusters."""
 SNAPSHOT_PREFIX = "scalar-backup-"
 _HASH_DIGITS = 8
-_STAMP = re.compile(r"\d{8}t\d{6}z")
+_SECOND = re.compile(r"\d{8}t\d{6}z")
+_ASIDE = re.compile(r"(?P<base>.+)-(?P<what>r|old)\d{8}t\d{6}z(?:-[0-9a-f]{8})?")
+"""Of any restore. Those of an earlier release had a stamp without the digits that tell apart what began in the same second."""
 
 
 def side_name(identifier: str, stamp: str) -> str:
@@ -32,10 +34,21 @@ def bears_stamp(identifier: str, stamp: str) -> bool:
     return identifier.endswith((f"-r{stamp}", f"-old{stamp}"))
 
 
+def is_aside(identifier: str) -> bool:
+    """Is it the name of something that some restore has made or set aside?"""
+    return _ASIDE.fullmatch(identifier) is not None
+
+
+def is_side_of(other: str, identifier: str) -> bool:
+    """Is `other` what some restore has made beside `identifier`?"""
+    found = _ASIDE.fullmatch(other)
+    return found is not None and (found["base"], found["what"]) == (identifier, "r")
+
+
 def snapshot_name(run: str, attempt: int, identifier: str) -> str:
     """`scalar-backup-<YYYYMMDDthhmmssz of the run>-<hash of its id>-<attempt>-<identifier>`, well below the 255
     characters that a snapshot's name may have."""
-    found = _STAMP.search(run.lower())
+    found = _SECOND.search(run.lower())
     stamp = found[0] if found else "run"
     return f"{SNAPSHOT_PREFIX}{stamp}-{_hash(run)}-{attempt}-{identifier.lower()}"
 

@@ -121,7 +121,7 @@ def _put_documents(run: Run, scope: RestoreScope, catalog: Catalog) -> None:
         record = RestoreRecord(
             run=run.id,
             plan=scope.restore,
-            stamp=stamp_of(scope.restore.made_at),
+            stamp=stamp_of(scope.restore),
             phase=RestorePhase.BEGUN,
             stopped=_left_stopped(scope.restore.undo_of, catalog),
         )

@@ -28,19 +28,24 @@ from shared.steps.restore.record import RestoreScope, load_progress, load_scope
 STOP_AND_START_SECONDS = 180.0
 """Beside the databases: pods end within their grace period, and come up and serve again."""
 _DIGITS = 16
+_MARK_DIGITS = 8
 
 
 def restore_run_id(plan: RestorePlan) -> str:
-    """The id of the run that carries this plan out: the same confirmation again names the same run.
-
-    Form as every run's id; its last part comes from the plan's id.
-    """
-    return f"{plan.request.plan}-{plan.made_at:%Y%m%dT%H%M%SZ}-{plan.id[:8]}"
+    """The id of the run that carries this plan out: the same confirmation again names the same run. Form as every run's id."""
+    return f"{plan.request.plan}-{plan.made_at:%Y%m%dT%H%M%SZ}-{_mark(plan)}"
 
 
-def stamp_of(made_at: datetime) -> str:
-    """Marks the names of everything that this restore makes. Lower case: RDS identifiers know no other."""
-    return f"{made_at:%Y%m%dt%H%M%Sz}"
+def stamp_of(plan: RestorePlan) -> str:
+    """Marks the names of everything that this restore makes: the end of its run's id, in lower case, because RDS identifiers
+    know no other. No other run has it, also none of another plan that shares a database and was asked for in this second."""
+    return f"{plan.made_at:%Y%m%dt%H%M%Sz}-{_mark(plan)}"
+
+
+def _mark(plan: RestorePlan) -> str:
+    """Of what is known before anything is looked at: names are part of what databases foretell, so the plan's id is no help."""
+    asked = [to_record(plan.request), plan.point, iso(plan.at) if plan.at else "", plan.undo_of, iso(plan.made_at)]
+    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:_MARK_DIGITS]
 
 
 def order_for(
@@ -51,7 +56,7 @@ def order_for(
     return RestoreOrder(
         database=database,
         run=run,
-        stamp=stamp_of(scope.restore.made_at),
+        stamp=stamp_of(scope.restore),
         target=scope.restore.request.target,
         at=scope.restore.at,
         protection=scope.protections.get(database.key),
