@@ -16,8 +16,9 @@ from infra.sandbox.cluster.client import ClusterClient, KubernetesError
 from tests.contract.kubernetes.conftest import NOWHERE, Kube
 from tests.contract.kubernetes.pods import is_alive
 
-ENDS_WELL = {"EXIT_AFTER": "0.1", "EXIT_CODE": "0"}
-FAILS = {"EXIT_AFTER": "0.1", "EXIT_CODE": "3"}
+# They listen on any free port: nobody asks them, and the usual one may be taken.
+ENDS_WELL = {"EXIT_AFTER": "0.1", "EXIT_CODE": "0", "PORT": "0"}
+FAILS = {"EXIT_AFTER": "0.1", "EXIT_CODE": "3", "PORT": "0"}
 UNPULLABLE = "registry.invalid/schema-loader:3.19.0"
 
 
