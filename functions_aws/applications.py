@@ -4,5 +4,13 @@ from __future__ import annotations
 
 from functions_aws.runtime import StepHandler
 from shared.steps.restore.applications import restore_lead, restore_start, restore_stop
+from shared.steps.restore.pods import restore_look
 
-handler = StepHandler({"restore_stop": restore_stop, "restore_lead": restore_lead, "restore_start": restore_start})
+handler = StepHandler(
+    {
+        "restore_stop": restore_stop,
+        "restore_look": restore_look,
+        "restore_lead": restore_lead,
+        "restore_start": restore_start,
+    }
+)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.clusters.api import FIELD_MANAGER, KubernetesApi
-from shared.clusters.field_owners import field_owners
+from shared.clusters.field_owners import field_owners, last_writer
 from shared.clusters.patches import MERGE_PATCH
 from shared.clusters.pods_left import pods_not_ready, pods_still_there, without_ended
 from shared.model.errors import Conflict, Forbidden, NotReady
@@ -45,11 +45,13 @@ def advance_stop(
     """Brings the Deployment to 0 and waits until no pod object is left; `status.replicas` is 0 long before that.
 
     The first call (`previous` is None) changes nothing: it returns the number of replicas, so that it can be stored first.
-    A call after `done` checks that it is still so. Pods are never deleted by force, for their processes may go on writing.
+    A call after `done` checks that it has been so ever since. Pods are never deleted by force, for their processes may go on
+    writing.
 
     Raises:
         NotReady: there is no such Deployment.
-        Conflict: somebody else scaled it up again, or it was made anew.
+        Conflict: somebody else scaled it up again, or it was made anew; or it was changed after `done`, so its pods may have
+            run in between.
         Forbidden: `patch` on `deployments/scale` is not granted.
         Unreachable, Throttled: the cluster.
     """
@@ -67,6 +69,11 @@ def advance_stop(
             f"Deployment {namespace}/{deployment} was stopped and is at {replicas} again; {_last_scaled_by(found)}.",
             hint=f"Its pods may write into what is being restored. {_SUSPEND_HINT}",
         )
+    if previous.done and previous.generation not in (None, found["metadata"]["generation"]):
+        raise Conflict(
+            f"Deployment {namespace}/{deployment} was changed after its pods were gone; {_last_changed_by(found)}.",
+            hint=f"Its pods may have run and written since. {_SUSPEND_HINT}",
+        )
     if replicas != previous.replicas_before and replicas:
         return _noted(namespace, found)
     if replicas:
@@ -79,11 +86,12 @@ async def advance_start(
 ) -> StartProgress:
     """Brings the Deployment back to `stopped.replicas_before` and waits until every pod is Ready and serves.
 
-    What was at 0 before the stop stays there. A number that somebody else has set meanwhile is left as it is, and noted.
+    What was at 0 before the stop stays there. A number that somebody else sets while it starts is left as it is, and noted. One
+    that was set before that is only accepted when `stopped.generation` is None: on the way back to the old data.
 
     Raises:
         NotReady: there is no such Deployment.
-        Conflict: somebody else scaled it down to 0 again.
+        Conflict: somebody else scaled it down to 0 again, or has started it before this was to.
         Forbidden: `patch` on `deployments/scale` is not granted.
         Unreachable, Throttled: the cluster.
     """
@@ -101,6 +109,14 @@ async def advance_start(
     if not replicas:
         note = "It was at 0 before and stays there."
         return replace(progress, done=True, wait_seconds=0.0, message="", notes=_with(progress.notes, note))
+    if not progress.asked and stopped.generation is not None and not _is_started_by_us(found, stopped.generation):
+        raise Conflict(
+            f"Deployment {namespace}/{deployment} was started at {replicas} before it was to be; {_last_scaled_by(found)}.",
+            hint=(
+                "Its pods may have opened what was there before the restore, or written to it. Scale it to 0: kubectl -n "
+                f"{namespace} scale deployment {deployment} --replicas=0. {_SUSPEND_HINT}"
+            ),
+        )
     if replicas != progress.replicas:
         note = f"It is at {replicas}, not at {progress.replicas} as before; {_last_scaled_by(found)}."
         progress = replace(progress, notes=_with(progress.notes, note))
@@ -197,7 +213,8 @@ def _waiting_for_the_end(api: KubernetesApi, found: KubernetesObject, progress: 
     if not all(_is_observed(item) and not replicas_of(item) for item in owned) or not _is_observed(found):
         message = f"{where} is at 0, but its controller has not taken note of it yet and may still make a pod."
         return replace(progress, done=False, pods_left=(), wait_seconds=SOON_SECONDS, message=message)
-    return replace(progress, done=True, pods_left=(), wait_seconds=0.0, message="")
+    generation = found["metadata"]["generation"]
+    return replace(progress, done=True, generation=generation, pods_left=(), wait_seconds=0.0, message="")
 
 
 async def _waiting_for_pods(
@@ -287,6 +304,22 @@ def _last_scaled_by(found: KubernetesObject) -> str:
     if not owners or owners[0].manager == FIELD_MANAGER:
         return "the API server does not record by whom"
     return f"the last who set spec.replicas is {owners[0]}, as the API server records it"
+
+
+def _last_changed_by(found: KubernetesObject) -> str:
+    writer = last_writer(found)
+    if writer is None or writer.manager == FIELD_MANAGER:
+        return "the API server does not record by whom"
+    return f"the last who wrote to it is {writer}, as the API server records it"
+
+
+def _is_started_by_us(found: KubernetesObject, generation: int) -> bool:
+    """Of one that is at a number before our asking was stored: a call may have died in between. Where the server records no
+    writer, ours is the one change since `generation`."""
+    owners = field_owners(found, "spec", "replicas")
+    if owners:
+        return owners[0].manager == FIELD_MANAGER
+    return bool(found["metadata"]["generation"] == generation + 1)
 
 
 def _node_of(pods: Sequence[KubernetesObject], name: str) -> str:

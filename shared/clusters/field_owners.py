@@ -34,6 +34,13 @@ def field_owners(document: KubernetesObject, *path: str) -> tuple[FieldOwner, ..
     return tuple(sorted(owners, key=lambda owner: owner.time, reverse=True))
 
 
+def last_writer(document: KubernetesObject) -> FieldOwner | None:
+    """Whoever wrote any part of the object last, other than its status."""
+    entries: list[Mapping[str, Any]] = document["metadata"].get("managedFields") or []
+    specified = [entry for entry in entries if entry.get("subresource") != "status"]
+    return next(iter(field_owners({"metadata": {"managedFields": specified}})), None)
+
+
 def _holds(fields: Mapping[str, Any], path: tuple[str, ...]) -> bool:
     for name in path:
         if f"f:{name}" not in fields:

@@ -225,6 +225,14 @@ class RestorePhase(StrEnum):
 BEFORE_CUT_OVER = (RestorePhase.BEGUN, RestorePhase.STOPPING, RestorePhase.RESTORING)
 
 
+class PodsWait(Value):
+    """Since when the execution with this token waits for pods to be `what`, a word for people: `stopped`, `started`."""
+
+    what: str
+    token: int
+    began_at: Instant
+
+
 class RestoreRecord(Value):
     """A restore under way, and afterwards. `stopped` and `started` are by release key; `kept_until` is when the old copies may
     be deleted; `discarded` whether they are."""
@@ -236,6 +244,7 @@ class RestoreRecord(Value):
     stopped: Mapping[str, StopProgress] = {}
     started: Mapping[str, StartProgress] = {}
     stopped_at: Instant | None = None
+    pods_wait: PodsWait | None = None
     led: tuple[str, ...] = ()
     """Release keys whose properties were rewritten."""
     values_changes: Mapping[str, str] = {}

@@ -25,6 +25,9 @@ class StopProgress(Value):
 
     `asked` is true once the Deployment was seen at 0, so whatever raises it later is somebody else. `wait_seconds` is when to
     look again while `done` is false; `message` says in a sentence what is being waited for. `notes` are for people.
+
+    `generation` is the Deployment's `metadata.generation` when its last pod was gone; None before that. The server raises it
+    with every change of the specification or the annotations, so as long as it is the same, no pod can have been started.
     """
 
     namespace: str
@@ -33,6 +36,7 @@ class StopProgress(Value):
     replicas_before: int
     asked: bool = False
     done: bool = False
+    generation: int | None = None
     pods_left: tuple[PodLeft, ...] = ()
     notes: tuple[str, ...] = ()
     wait_seconds: float = 0.0

@@ -4,6 +4,7 @@
     begin          restore_begin        lease, run, record
     check          restore_check        is the world still as it was when the plan was confirmed
     applications   restore_stop, restore_lead, restore_start
+    pods           restore_look         are the pods still gone, during a cut-over of hours
     databases      restore_prepare, restore_cut_over, restore_verify
     publish        restore_publish      the end of a restore that succeeded
     conclude       restore_conclude     the way out of one that did not
@@ -23,6 +24,7 @@ from shared.steps.restore.check import restore_check
 from shared.steps.restore.clean_up import restore_clean_up
 from shared.steps.restore.conclude import restore_conclude
 from shared.steps.restore.databases import restore_cut_over, restore_prepare, restore_verify
+from shared.steps.restore.pods import restore_look
 from shared.steps.restore.publish import restore_publish
 from shared.steps.restore.request import restore_request
 from shared.steps.restore.status import restore_status
@@ -34,6 +36,7 @@ __all__ = [
     "restore_conclude",
     "restore_cut_over",
     "restore_lead",
+    "restore_look",
     "restore_prepare",
     "restore_publish",
     "restore_request",

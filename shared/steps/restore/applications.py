@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from shared.model.endpoint_change import EndpointChange
 from shared.model.errors import Conflict, NotReady
@@ -17,13 +16,13 @@ from shared.steps import evidence
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request
 from shared.steps.restore.fence import Restoring, hold, waiting
+from shared.steps.restore.pods import advance_all, require_in_time, require_still_stopped, wait_of
 from shared.steps.restore.schema_repairs import advance_repairs
 
 BEFORE_CUT_OVER = "cut-over"
 """The word in `before` for the second look at the pods."""
 TRIES = 5
 RETRY_SECONDS = 2.0
-Progress = TypeVar("Progress", StopProgress, StartProgress)
 _PREPARED = (RestoreStage.PREPARED, RestoreStage.CUTTING_OVER, RestoreStage.DONE)
 
 
@@ -33,27 +32,39 @@ async def restore_stop(request: Request, rooms: Rooms) -> Answer:
     `before` is `restore`, or `cut-over` for the second look: are the pods still gone, now that live data is about to be
     replaced? With that the restore enters its second half.
 
+    What was changed between two executions, while nobody looked, is answered for by whoever continued the restore: it counts
+    as stopped from now on, and what is kept of the last state is made anew.
+
     Raises:
-        Conflict: somebody else has scaled a release up again; the message says who, as far as the cluster knows.
+        Conflict: somebody else has scaled a release up again, or has changed it before the cut-over; the message says who, as
+            far as the cluster knows.
+        NotReady: the pods have not ended in time.
     """
     restoring = hold(request, rooms)
     if restoring.is_past(RestorePhase.CUTTING_OVER):
         return waiting(True, 0, "")
     restoring.enter(RestorePhase.STOPPING, "restore_stop")
+    is_second = request.get("before") == BEFORE_CUT_OVER
     releases, known = restoring.scope.plan.releases, dict(restoring.record.stopped)
+    before = known if is_second else {key: replace(item, done=False) for key, item in known.items()}
 
     async def stop(release: Release) -> StopProgress:
-        return await asyncio.to_thread(rooms.applications.stop, release, known.get(release.key))
+        return await asyncio.to_thread(rooms.applications.stop, release, before.get(release.key))
 
-    reached, errors = await _all(releases, stop)
-    known |= reached
-    restoring.save(stopped=known)
+    reached, errors = await advance_all(releases, stop)
+    has_changed = any(known[key].generation not in (None, item.generation) for key, item in reached.items() if key in known)
+    stopped_at = None if has_changed else restoring.record.stopped_at
+    wait = wait_of(restoring, "stopped", rooms.clock.now())
+    restoring.save(stopped=known | reached, stopped_at=stopped_at, pods_wait=wait)
     if errors:
         raise errors[0]
     if len(reached) < len(releases) or not all(item.done for item in reached.values()):
+        require_in_time(wait, list(reached.values()), rooms.clock.now())
         return _still(list(reached.values()))
-    if request.get("before") != BEFORE_CUT_OVER:
-        stopped_at = restoring.record.stopped_at or rooms.clock.now()
+    if not is_second:
+        if stopped_at is None:
+            _prepare_anew(restoring)
+            stopped_at = rooms.clock.now()
         restoring.enter(RestorePhase.RESTORING, "restore_stop", stopped_at=stopped_at)
         return waiting(True, 0, "")
     if unprepared := _in_other_stages(restoring, _PREPARED):
@@ -68,11 +79,14 @@ async def restore_lead(request: Request, rooms: Rooms) -> Answer:
     Raises:
         NotReady: a database is not cut over; the message names which are and which are not. Or an endpoint is in a place that
             cannot be rewritten.
+        Conflict: somebody has started or changed a release during the cut-over.
     """
     restoring = hold(request, rooms)
     if restoring.is_past(RestorePhase.LEADING):
         return waiting(True, 0, "")
     _require_all_cut_over(restoring)
+    if not restoring.is_past(RestorePhase.CUTTING_OVER):
+        await require_still_stopped(restoring, rooms)
     restoring.enter(RestorePhase.LEADING, "restore_lead")
     reached = [item.restored for item in restoring.progress().values() if item and item.restored]
     moves = [move for item in reached for move in item.endpoints]
@@ -89,8 +103,8 @@ async def restore_start(request: Request, rooms: Rooms) -> Answer:
     a restored database lacks of its schema is brought back before that.
 
     Raises:
-        Conflict: somebody else has scaled a release down again.
-        NotReady: a repair of the schema has failed, or cannot be run.
+        Conflict: somebody else has scaled a release down again; or, on the way forward, has started one before its time.
+        NotReady: a repair of the schema has failed, or cannot be run; or pods do not serve in time.
     """
     restoring = hold(request, rooms, back=True)
     is_back = restoring.record.phase is RestorePhase.LEADING_BACK
@@ -109,32 +123,30 @@ async def restore_start(request: Request, rooms: Rooms) -> Answer:
     ]
 
     async def start(release: Release) -> StartProgress:
-        return await rooms.applications.start(release, stopped[release.key], known.get(release.key))
+        since = stopped[release.key]
+        # On the way back everything is as it was, so whoever has started it meanwhile has done no harm.
+        since = replace(since, generation=None) if is_back else since
+        return await rooms.applications.start(release, since, known.get(release.key))
 
-    reached, errors = await _all(waited_for, start)
-    known |= reached
-    restoring.save(started=known)
+    reached, errors = await advance_all(waited_for, start)
+    wait = wait_of(restoring, "started on the old data" if is_back else "started", rooms.clock.now())
+    restoring.save(started=known | reached, pods_wait=wait)
     if errors:
         raise errors[0]
     if not all(item.done for item in reached.values()):
+        require_in_time(wait, list(reached.values()), rooms.clock.now())
         return _still(list(reached.values()))
     return waiting(True, 0, "")
 
 
-async def _all(
-    releases: Sequence[Release], advance: Callable[[Release], Awaitable[Progress]]
-) -> tuple[dict[str, Progress], list[Exception]]:
-    """Every release advances, whatever becomes of the others; what was reached is not lost with an error beside it."""
-    results = await asyncio.gather(*(advance(release) for release in releases), return_exceptions=True)
-    reached, errors = {}, []
-    for release, result in zip(releases, results, strict=True):
-        if isinstance(result, Exception):
-            errors.append(result)
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            reached[release.key] = result
-    return reached, errors
+def _prepare_anew(restoring: Restoring) -> None:
+    """What was prepared before the pods were gone for good keeps a state that is not the last one. Nothing that is made is made
+    again, except what is to be kept of the live data."""
+    for progress in restoring.progress().values():
+        reached = progress.restored if progress else None
+        if progress and reached and reached.stage is RestoreStage.PREPARED and not reached.changed_live:
+            preparing = replace(reached, stage=RestoreStage.PREPARING, done=False)
+            restoring.save_progress(replace(progress, restored=preparing))
 
 
 def _still(reached: Sequence[StopProgress] | Sequence[StartProgress]) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 from shared.model.checks import failures, summary
 from shared.model.errors import BackupError, FencedOff, InvalidRequest, NotReady, Temporary
@@ -22,6 +23,9 @@ WAIT_SHARE = 1 / 30
 """Of the time that a half has taken so far. Waiting this much longer between two looks keeps an engine's history of many hours
 short, and makes no restore more than a thirtieth longer."""
 LONGEST_GROWN_WAIT_SECONDS = 60.0
+LOOK_EVERY = timedelta(minutes=3)
+"""A cut-over may take hours, and whatever writes in between is lost with what is replaced. Rarer than the calls, because every
+look is a part of the engine's history."""
 _PREPARED = (RestoreStage.PREPARED, RestoreStage.CUTTING_OVER, RestoreStage.DONE)
 
 
@@ -39,7 +43,8 @@ async def restore_prepare(request: Request, rooms: Rooms) -> Answer:
     reached = progress.restored
     if reached is not None and reached.stage in _PREPARED:
         return _answer(progress, done=True, rooms=rooms)
-    if restoring.record.phase is not RestorePhase.RESTORING:
+    if restoring.record.phase not in (RestorePhase.RESTORING, RestorePhase.CUTTING_OVER):
+        # In the second half one that is not cut over yet is prepared once more when the application has run in between.
         raise FencedOff(f"Run {restoring.run.id} is {restoring.record.phase.value}: no database is prepared now.")
     order = order_for(database, restoring.scope, restoring.run.id, rooms.catalog, restoring.record.stopped_at)
     access = rooms.database(database)
@@ -47,7 +52,8 @@ async def restore_prepare(request: Request, rooms: Rooms) -> Answer:
 
 
 async def restore_cut_over(request: Request, rooms: Rooms) -> Answer:
-    """Advances `database` until the application's names lead to the restored data. Answer and errors as `restore_prepare`."""
+    """Advances `database` until the application's names lead to the restored data. Answer and errors as `restore_prepare`, and
+    `look`: whether `restore_look` is to be called before the next call of this."""
     restoring = hold(request, rooms)
     database, progress = _open(restoring, request, CUT_OVER, rooms)
     reached = progress.restored
@@ -122,9 +128,11 @@ async def _advance(
         changed_live=reached.changed_live or is_cut_over or bool(before and before.changed_live),
         began_at=reached.began_at or (before.began_at if before else None) or progress.half_began_at,
     )
-    progress = replace(progress, restored=reached, problem=None)
+    now, last_look = rooms.clock.now(), progress.looked_at or progress.half_began_at
+    is_look_due = progress.half == CUT_OVER and not reached.done and now - last_look >= LOOK_EVERY
+    progress = replace(progress, restored=reached, problem=None, looked_at=now if is_look_due else progress.looked_at)
     restoring.save_progress(progress)
-    return _answer(progress, done=reached.done, rooms=rooms)
+    return _answer(progress, done=reached.done, rooms=rooms) | {"look": is_look_due}
 
 
 def _answer(progress: DatabaseProgress, *, done: bool, rooms: Rooms) -> Answer:
@@ -135,6 +143,7 @@ def _answer(progress: DatabaseProgress, *, done: bool, rooms: Rooms) -> Answer:
     return {
         "database": progress.database,
         **waiting(done, wait_seconds, reached.message if reached else ""),
+        "look": False,
         "stage": reached.stage.value if reached else "",
         "items_done": reached.count_done if reached else 0,
         "items": len(reached.items) if reached else 0,

@@ -37,11 +37,13 @@ class RestoreScope(Value):
 
 class DatabaseProgress(Value):
     """How far one database is. `half` is `prepare`, `cut-over` or `discard`, and `half_began_at` when that began; `problem` is
-    why its last call failed, None as soon as one succeeds."""
+    why its last call failed, None as soon as one succeeds. `looked_at` is when its cut-over last asked for a look at the pods.
+    """
 
     database: str
     half: str
     half_began_at: Instant
+    looked_at: Instant | None = None
     restored: DatabaseRestore | None = None
     problem: Cause | None = None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shared.clusters.api import FIELD_MANAGER
 from shared.clusters.deployments import REPLICAS_ANNOTATION, advance_start
 from shared.model.errors import Conflict
-from shared.model.records import from_record, to_record
+from shared.model.records import from_record, replace, to_record
 from shared.model.stop_start import StartProgress, StopProgress
 from tests.unit.clusters.one_deployment import NAME, NAMESPACE, OneDeployment
 
@@ -175,3 +176,29 @@ async def test_a_change_at_the_same_moment_is_tried_again_at_the_next_look() -> 
     assert "changed in the meantime" in progress.message
     cluster.before_patch = lambda: None
     assert (await start(cluster, stopped, progress)).asked
+
+
+@pytest.mark.parametrize("by", ["helm", ""])
+async def test_whoever_starts_it_before_its_time_is_named_and_nothing_is_waited_for(by: str) -> None:
+    cluster, stopped = after_a_stop(3)
+    stopped = replace(stopped, generation=cluster.deployment["metadata"]["generation"])
+    cluster.set_replicas(0, by=FIELD_MANAGER if by else "", time="2026-11-24T03:00:00Z")
+    cluster.set_replicas(3, by=by, time="2026-11-24T03:30:00Z")
+    cluster.controllers_catch_up()
+    cluster.pods_become_ready()
+    with pytest.raises(Conflict, match="was started at 3 before it was to be") as caught:
+        await start(cluster, stopped)
+    assert (by or "does not record by whom") in caught.value.message
+    assert "--replicas=0" in caught.value.hint
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_a_call_of_ours_that_died_after_scaling_is_not_taken_for_somebody_elses(is_recorded: bool) -> None:
+    cluster, stopped = after_a_stop(1)
+    stopped = replace(stopped, generation=cluster.deployment["metadata"]["generation"])
+    await start(cluster, stopped)
+    if not is_recorded:
+        cluster.deployment["metadata"]["managedFields"].clear()
+    cluster.controllers_catch_up()
+    cluster.pods_become_ready()
+    assert (await start(cluster, stopped)).done

@@ -238,3 +238,21 @@ def test_a_stop_that_is_done_is_confirmed_by_looking_again() -> None:
     cluster.pods = [pod("orders-late")]
     cluster.pods[0]["metadata"]["deletionTimestamp"] = at(NOW)
     assert not stop(cluster, progress).done
+
+
+def test_a_deployment_that_ran_after_its_pods_were_gone_is_noticed_though_it_is_at_zero_again() -> None:
+    cluster = OneDeployment(replicas=3)
+    progress = stopped(cluster)
+    assert stop(cluster, progress).generation == progress.generation == cluster.deployment["metadata"]["generation"]
+    cluster.set_replicas(2, by="helm", time="2026-11-24T03:05:00Z")
+    cluster.set_replicas(0, by="kubectl-scale", time="2026-11-24T03:09:00Z")
+    cluster.controllers_catch_up()
+    with pytest.raises(Conflict, match=r"changed after its pods were gone; .* kubectl-scale at 2026-11-24T03:09:00Z"):
+        stop(cluster, progress)
+
+
+def test_a_change_of_the_status_is_nobodys_start() -> None:
+    cluster = OneDeployment(replicas=3)
+    progress = stopped(cluster)
+    cluster.touch()
+    assert stop(cluster, progress).done

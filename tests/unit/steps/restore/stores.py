@@ -54,6 +54,7 @@ class FakeStore:
     checks: tuple[CheckResult, ...] = ()
     ready_at: datetime | None = None
     restore_seconds: float = 1500.0
+    cut_over_seconds: float = 0.0
     proven: bool = True
 
     def write(self, value: str, name: str | None = None) -> None:
@@ -103,6 +104,9 @@ class FakeStore:
             return self._done(order, item, kept=item.kept, endpoints=(self._move(item.kept, item.side),))
         if not previous.changed_live:
             return replace(previous, stage=RestoreStage.CUTTING_OVER, changed_live=True, done=False, wait_seconds=1.0)
+        if self.cut_over_seconds > 0:
+            self.cut_over_seconds -= 60.0
+            return self._reached(order, RestoreStage.CUTTING_OVER, item, wait_seconds=60.0, message="tables are created")
         old = f"{self.live}-old{order.stamp}"
         live = self.copies.get(self.live)
         if live is not None and str(live.id) == item.source:

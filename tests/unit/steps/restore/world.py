@@ -45,6 +45,10 @@ class FakeApplications:
     """Releases that somebody else scales up again as soon as they are down."""
     results: tuple[CheckResult, ...] = (passed("rivals", "orders"),)
     problem: Exception | None = None
+    generations: dict[str, int] = field(default_factory=dict)
+    """Of a release that somebody has changed."""
+    stuck: str = ""
+    """Why pods neither end nor serve."""
 
     def rivals(self, releases: Sequence[Release]) -> tuple[CheckResult, ...]:
         return self.results
@@ -61,14 +65,19 @@ class FakeApplications:
             )  # fmt: skip
         if self.replicas_of[key] and previous.asked:
             raise Conflict(f"{key} was stopped and is at {self.replicas_of[key]} again.")
+        generation = self.generations.get(key, 1)
+        if previous.done and previous.generation != generation:
+            raise Conflict(f"{key} was changed after its pods were gone; the last who wrote to it is helm.")
         if self.replicas_of[key]:
             self.replicas_of[key] = 0
             return replace(previous, asked=True, wait_seconds=2.0, message=f"{key} is asked to end its pods")
+        if self.stuck:
+            return replace(previous, asked=True, wait_seconds=30.0, message=f"{key}: {self.stuck}.")
         self.running[key] = 0
         if key in self.scaled_up:
             self.scaled_up.discard(key)
             self.replicas_of[key] = self.running[key] = 1
-        return replace(previous, asked=True, done=True, wait_seconds=0.0, message="")
+        return replace(previous, asked=True, done=True, generation=generation, wait_seconds=0.0, message="")
 
     async def start(self, release: Release, stopped: StopProgress, previous: StartProgress | None) -> StartProgress:
         key = release.key
@@ -80,6 +89,8 @@ class FakeApplications:
         if not self.replicas_of[key] and progress.replicas:
             self.replicas_of[key] = progress.replicas
             return replace(progress, asked=True, wait_seconds=2.0, message=f"{key} is asked for its pods")
+        if self.stuck:
+            return replace(progress, asked=True, wait_seconds=2.0, message=f"{key}: {self.stuck}.")
         self.running[key] = self.replicas_of[key]
         return replace(progress, asked=True, done=True, wait_seconds=0.0, message="")
 
