@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.sandbox.azure import process as azure_process
 from infra.sandbox.azure.durable import process as durable_process
 from infra.sandbox.azure.durable.keys import DURABLE_TASK
+from infra.sandbox.azure.durable.name_resolution import VARIABLE
 from infra.sandbox.azure.durable.process import RunningHost
 from infra.sandbox.azure.process import AzureProcess
+from infra.sandbox.azure.server import DOCUMENTS_DOMAIN
 from infra.sandbox.azure_databases import RESOURCE_GROUP, AzureDatabases
 from infra.sandbox.bank import layouts
 from infra.sandbox.bank.cosmos import Cosmos
@@ -63,6 +66,7 @@ class AzureWorld(ReleasesWorld):
 
     def _start(self) -> None:
         self.azure: AzureProcess = self._exit.enter_context(azure_process.start(self.state_dir / "azure.log"))
+        self.azure.settings(cosmos_restore_spread_seconds=1.0)
         self._be_granted_rights()
         self.kube = self._start_cluster()
         self.azure.create_table(CATALOG_TABLE)
@@ -122,6 +126,7 @@ class AzureWorld(ReleasesWorld):
             "EVENT_TOPIC_ENDPOINT": self.azure.topic_url,
             "AZURE_RESOURCE_MANAGER": self.azure.url,
             "SERVERS_LOG_DELAY_SECONDS": LOG_DELAY_SECONDS,
+            VARIABLE: f"{DOCUMENTS_DOMAIN}={urlsplit(self.azure.url).netloc}",
         }
 
     @property

@@ -28,6 +28,9 @@ from infra.sandbox.cluster.certificates import create_certificates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+DOCUMENTS_DOMAIN = ".documents.azure.com"
+"""Of the endpoints of Cosmos DB accounts; where names are resolved as the sandbox wants it, they lead to Resource Manager's
+server, which says what time it is."""
 TOPIC_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/scalar-backup/providers/Microsoft.EventGrid/topics/scalar-backup"
 
 
@@ -75,7 +78,7 @@ def running_azure(entra: Entra, assigned: Sequence[Identity]) -> Iterator[Runnin
     serving = _Serving()
     try:
         with tempfile.TemporaryDirectory(prefix="sandbox-azure-") as directory:
-            certificates = create_certificates("azure")
+            certificates = create_certificates("azure", f"*{DOCUMENTS_DOMAIN}")
             tls = certificates.server_context(Path(directory))
             start = (
                 serving.start("*", "/{path:.*}", resource_manager.handle, tls),

@@ -18,6 +18,9 @@ class Settings:
     """Cosmos DB: a new account stays Creating this long."""
     cosmos_restore_seconds: float = 1.5
     """Cosmos DB: a restored account stays Creating this long. Azure: hours, by size."""
+    cosmos_restore_spread_seconds: float = 0.0
+    """Cosmos DB: each container is cut at a moment of its own, up to so long after the second asked for. Azure promises the
+    second, and nothing across containers."""
     cosmos_update_seconds: float = 0.2
     """Cosmos DB: an account stays Updating this long."""
     cosmos_delete_seconds: float = 0.3

@@ -43,8 +43,8 @@ class Certificates:
         return context
 
 
-def create_certificates(cluster_name: str) -> Certificates:
-    """A CA for `cluster_name` and a server certificate for 127.0.0.1 and localhost."""
+def create_certificates(cluster_name: str, *more_names: str) -> Certificates:
+    """A CA for `cluster_name` and a server certificate for 127.0.0.1, localhost and `more_names`."""
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{cluster_name} CA")])
     ca = (
@@ -54,7 +54,7 @@ def create_certificates(cluster_name: str) -> Certificates:
         .sign(ca_key, hashes.SHA256())
     )
     server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
-    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, ("localhost", *more_names))]
     server = (
         _builder(server_name, ca_name, server_key.public_key(), ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -13,6 +13,8 @@ import pytest
 
 from infra.sandbox.azure_databases import POSTGRESQL
 from infra.sandbox.bank.layouts import BankLayout, BankRelease, on_cosmos, on_cosmos_and_relational, on_relational
+from infra.sandbox.cluster.api.resources import JOBS
+from infra.sandbox.releases_world import NAMESPACE
 from tests.scenarios.on_azure import AzureDeployment
 from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, Story, bank_of, restore_all, undo_all
 
@@ -83,3 +85,18 @@ def test_a_bank_goes_back_to_its_restore_point_and_there_again(
     assert story.audit is not None
     assert story.audit.is_consistent, story.audit.explain()
     assert story.undone == story.damaged, "exactly what was there before the restore"
+
+
+@pytest.mark.parametrize("name", ON_COSMOS)
+def test_the_schema_loader_has_repaired_a_restored_account_before_its_release_started(
+    deployment: AzureDeployment, stories: dict[str, Story], name: str
+) -> None:
+    restore = stories[name].restore
+    assert restore is not None
+    jobs = [
+        job
+        for job in deployment.world.kube.list_objects(JOBS, NAMESPACE)
+        if job["metadata"]["annotations"]["scalar-backup/run"] == restore.id
+    ]
+    (job,) = jobs
+    assert [each["type"] for each in job["status"]["conditions"] if each["status"] == "True"][-1] == "Complete"

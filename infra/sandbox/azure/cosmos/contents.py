@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -126,9 +127,12 @@ class Contents:
             for name, container in held.containers.items():
                 yield database, name, container
 
-    def restored(self, at: float, wanted: Mapping[str, Collection[str]], without_ttl: bool, now: float) -> Contents:
+    def restored(
+        self, at: float, wanted: Mapping[str, Collection[str]], without_ttl: bool, now: float, spread_seconds: float = 0.0
+    ) -> Contents:
         """New contents as of `at`, without scripts; `wanted` are containers by database. The throughput is what the source has
-        now, as the service promises nothing about that of the point."""
+        now, as the service promises nothing about that of the point. The documents of each container are those of a moment of
+        its own, up to `spread_seconds` later."""
         items = self._journal.items_at(at)
         found = Contents()
         for database in wanted:
@@ -141,20 +145,18 @@ class Contents:
                 throughput = there.throughput if there else None if shared else {"throughput": 400}
                 kept = {each: value for each, value in resource.items() if not (without_ttl and each == "defaultTtl")}
                 found.put_container(database, kept, throughput, now)
-        found._fill(items, at, now)
+                moment = min(now, at + random.uniform(0.0, spread_seconds))
+                then = self._journal.items_at(moment) if spread_seconds else items
+                found._fill((database, name), Container(resource, None), then, moment, now)
         return found
 
-    def _fill(self, items: Mapping[Key, Any], at: float, now: float) -> None:
-        for ((database, name), key), document in items.items():
-            held = self.databases.get(database)
-            container = held.containers.get(name) if held else None
-            if key is None or container is None:
-                continue
+    def _fill(self, place: tuple[str, str], was: Container, items: Mapping[Key, Any], at: float, now: float) -> None:
+        documents = self.databases[place[0]].containers[place[1]].documents
+        for (where, key), document in items.items():
             # What its time to live had taken away by then does not come back.
-            was = Container(items[(database, name), None], None)
-            if was.alive(document, at):
-                container.documents[key] = document
-                self._record(((database, name), key), document, now)
+            if where == place and key is not None and was.alive(document, at):
+                documents[key] = document
+                self._record((place, key), document, now)
 
     def _note(self, place: tuple[str, str], operation: str, resource: Json | None, now: float) -> None:
         if operation == "Create":

@@ -39,6 +39,7 @@ def restored_account(inventory: Inventory, request: Request, regions: list[Json]
     at = _moment(inventory, source, parameters, now)
     wanted = _wanted(source, parameters, at)
     without_ttl = bool(parameters.get("restoreWithTtlDisabled"))
+    spread_seconds = inventory.settings.cosmos_restore_spread_seconds
     given = {name: value for name, value in request.properties.items() if name in DEFAULTS}
     properties = copy.deepcopy(DEFAULTS) | {"backupPolicy": source.properties["backupPolicy"]} | given
     # The documentation says both, that consistency is restored and, by its examples, that it is not: here it is lost.
@@ -55,7 +56,7 @@ def restored_account(inventory: Inventory, request: Request, regions: list[Json]
         tags=request.body.get("tags") or {},
         identity=request.body.get("identity") or {"type": "None"},
         created_at=now,
-        contents=source.contents.restored(at, wanted, without_ttl, now) if wanted else Contents(),
+        contents=source.contents.restored(at, wanted, without_ttl, now, spread_seconds) if wanted else Contents(),
         create_mode="Restore",
         restore_parameters={**parameters, "restoreTimestampInUtc": utc(at)},
     )

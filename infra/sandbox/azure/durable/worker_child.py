@@ -19,6 +19,7 @@ from typing import Any
 
 from infra.sandbox.azure.durable.functions import Functions
 from infra.sandbox.azure.durable.invocation import LoadedApp, load
+from infra.sandbox.azure.durable.name_resolution import resolve_as_told
 
 _THREADS = 64
 
@@ -70,6 +71,7 @@ def say(descriptor: int, message: dict[str, Any]) -> None:
 
 def main(app_name: str, answers: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    resolve_as_told()
     try:
         app, directory = load(app_name)
     except Exception:  # noqa: BLE001 - told to the host, which refuses to start
