@@ -170,7 +170,8 @@ class DynamoDbAccess:
         """Returns within about a minute. The first call only stores that live tables are about to change.
 
         Raises:
-            NotReady, Conflict, Forbidden, Misconfigured: tables cannot be brought to their end; all others are done.
+            NotReady, Conflict, Forbidden, Misconfigured: tables cannot be brought to their end. No table is on its way any
+                more, and those that were not replaced yet are as they were.
             Unreachable, Throttled: nothing could be seen.
         """
         restoring, calls = self._restoring(order, self._call_seconds)
@@ -189,7 +190,8 @@ class DynamoDbAccess:
         """Returns within about a minute. The kept copies of the restore point stay.
 
         Raises:
-            NotReady: a live table was deleted and is not restored, so its safety backup is not deleted.
+            NotReady: a live table was deleted and is not restored, so its safety backup is not deleted; or the properties of a
+                release, as `order.storages` has them, lead to the tables beside.
             Unreachable, Throttled, Forbidden: they cannot be listed or deleted.
         """
         restoring, calls = self._restoring(order, self._call_seconds)

@@ -1,6 +1,7 @@
 """The second half of a restore: each live table is deleted and made again from its backup, its settings put back and compared.
 
-Tables are deleted only shortly before a restore slot is theirs: no more than one round of restores ahead.
+Tables are deleted only shortly before a restore slot is theirs: no more than one round of restores ahead; one alone until its
+restore was accepted; none while any table has failed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from shared.databases.dynamodb.protect import SOONEST_SECONDS
 from shared.databases.dynamodb.putting_back import PuttingBack
 from shared.databases.dynamodb.restore_items import Restoring, TablePhase, remembered, settings_of
 from shared.databases.dynamodb.restore_moves import Moves
+from shared.databases.dynamodb.restore_safety import SafetyBackups, is_outdated
 from shared.databases.dynamodb.restore_slots import free_slots
 from shared.databases.dynamodb.restore_steps import Act, cut_over_step, replace_step
 from shared.databases.dynamodb.restoring import Restores
@@ -26,7 +28,8 @@ def cut_over(restoring: Restoring, previous: DatabaseRestore, calls: Calls) -> D
     """The restore after this call. The first one only answers that live tables are about to change.
 
     Raises:
-        NotReady, Conflict: tables cannot be brought to their end; the message names each, the others are done.
+        NotReady, Conflict: tables cannot be brought to their end; the message names each. No table is on its way any more, and
+            those that were not replaced yet are as they were.
         Unreachable, Throttled, Forbidden: nothing at all could be seen, or a right is missing.
     """
     reached = remembered(restoring, previous)
@@ -52,6 +55,7 @@ class CuttingOver:
     """One call of the second half."""
 
     def __init__(self, restoring: Restoring, reached: DatabaseRestore, calls: Calls) -> None:
+        self._restoring = restoring
         self._reached = reached
         self._calls = calls
         self._now = restoring.now
@@ -61,14 +65,15 @@ class CuttingOver:
         self._putting_back = PuttingBack(restoring.now, calls)
 
     def once(self) -> DatabaseRestore:
-        """What frees a slot comes first, then what fills it, then what prepares the next; settings take no slot."""
+        """What frees a slot comes first, then what fills it; then, knowing what has failed, what prepares the next. Safety
+        backups come last: a table whose newer one was found in this call is deleted by a later one, when that is stored."""
         moves = self._moves
         moves.each(moves.within(TablePhase.CREATING, TablePhase.DELETING), self._look)
         moves.stage(self._fill_slots)
-        ahead = self._most - len(moves.within(TablePhase.DELETING, TablePhase.GONE))
-        moves.each(moves.within(TablePhase.PREPARED)[: max(0, ahead)], self._look)
         moves.each(moves.within(TablePhase.SETTLING), self._settle)
-        moves.raise_when_all_others_are_done()
+        self._replace_next()
+        moves.stage(self._renew_safety_backups)
+        moves.raise_when_nothing_goes_on()
         done = all(item.done for item in moves.items)
         return replace(
             self._reached,
@@ -80,16 +85,35 @@ class CuttingOver:
         )
 
     def _fill_slots(self) -> None:
-        if gone := self._moves.within(TablePhase.GONE):
+        """Those that were refused come last, the one refused longest ago first."""
+        if gone := [*self._moves.within(TablePhase.GONE), *self._moves.within(TablePhase.REFUSED)]:
             free = free_slots(self._most, self._moves.within(TablePhase.CREATING), self._calls)
-            self._moves.each(gone[:free], self._restore)
+            self._moves.each(gone[:free], self._restore, failed_phase=TablePhase.REFUSED)
+
+    def _replace_next(self) -> None:
+        """Tables of which only the settings are seen to lose nothing and need no slot. Of the others, those with a note come
+        first: while one of them fails again, no other is deleted."""
+        moves = self._moves
+        prepared = moves.within(TablePhase.PREPARED)
+        moves.each([item for item in prepared if not item.source][: self._most], self._look)
+        ready = [item for item in prepared if item.source and not self._needs_safety_backup(item)]
+        for is_noted in (True, False):
+            moves.each([item for item in ready if bool(item.note) is is_noted][: self._ahead()], self._look)
+
+    def _ahead(self) -> int:
+        """How many more live tables may be deleted now. That restores are refused shows only at the first request for one, so
+        a single table goes ahead."""
+        moves = self._moves
+        if moves.has_failed or moves.within(TablePhase.REFUSED):
+            return 0
+        accepted = moves.within(TablePhase.CREATING, TablePhase.SETTLING)
+        most = self._most if any(item.source for item in accepted) else 1
+        return max(0, most - len(moves.within(TablePhase.DELETING, TablePhase.GONE)))
 
     def _look(self, item: ItemRestore) -> ItemRestore:
         live = read_live(item.name, self._calls)
-        wanted, replaced = settings_of(item.settings), settings_of(item.kept_settings)
-        step = cut_over_step(
-            live, item.source, replaced.table_id if item.kept and replaced else "", wanted.table_id if wanted else ""
-        )
+        wanted = settings_of(item.settings)
+        step = cut_over_step(live, item.source, _replaced_id(item), wanted.table_id if wanted else "")
         match step.act:
             case Act.CONFLICT:
                 raise Conflict(f"{item.name}: {step.reason}", hint=GO_ON_HINT)
@@ -109,13 +133,48 @@ class CuttingOver:
     def _replace(self, item: ItemRestore, live: LiveTable) -> ItemRestore:
         """Both backups are looked at right before the table goes."""
         source, safety = read_backup(item.source, self._calls), read_backup(item.kept, self._calls)
-        step = replace_step(live, source, safety, are_settings_stored=bool(item.kept_settings))
+        stopped_at, are_settings_stored = self._restoring.order.stopped_at, bool(item.kept_settings)
+        step = replace_step(live, source, safety, stopped_at, are_settings_stored)
         match step.act:
+            case Act.BACK_UP:
+                return replace(item, note=step.reason).entered(TablePhase.BACKING_UP, self._now)
             case Act.UNPROTECT:
                 return self._restores.unprotect(item, live)
             case Act.DELETE:
                 return self._restores.delete(item, live)
         raise NotReady(f"{item.name} is not deleted: {step.reason}", hint=GO_ON_HINT)
+
+    # -- another safety backup, when the application has run since the last one
+
+    def _needs_safety_backup(self, item: ItemRestore) -> bool:
+        return item.phase == TablePhase.BACKING_UP or bool(item.source and item.kept and is_outdated(item, self._restoring))
+
+    def _renew_safety_backups(self) -> None:
+        items = self._moves.within(TablePhase.PREPARED, TablePhase.BACKING_UP)
+        if outdated := [item for item in items if self._needs_safety_backup(item)]:
+            safety = SafetyBackups(self._restoring, self._calls)
+            self._moves.each(outdated, lambda item: self._renew(item, safety))
+
+    def _renew(self, item: ItemRestore, safety: SafetyBackups) -> ItemRestore:
+        """Only of the table that is to be replaced. When that one is gone or replaced already, and only the note of it is lost,
+        the newest backup of it is the one to keep."""
+        live = read_live(item.name, self._calls)
+        if live and live.status == "DELETING":
+            return replace(item, note="It is being deleted.")
+        is_live = live is not None and live.table_id == _replaced_id(item)
+        step = safety.step(item, live if is_live else None)
+        match step.act:
+            case Act.BACK_UP:
+                return self._restores.back_up(item)
+            case Act.WAIT:
+                return replace(item, note=step.reason).entered(TablePhase.BACKING_UP, self._now)
+            case Act.CONFLICT:
+                raise Conflict(f"{item.name}: {step.reason}", hint=GO_ON_HINT)
+            case Act.REFUSE:
+                raise NotReady(f"{item.name} is not deleted: {step.reason}", hint=GO_ON_HINT)
+        return replace(item, phase=TablePhase.PREPARED, since=self._now, kept=step.kept.arn if step.kept else item.kept)
+
+    # -- and the rest of the way
 
     def _restore(self, item: ItemRestore) -> ItemRestore:
         return self._restores.restore(item, item.name, TablePhase.CREATING)
@@ -127,3 +186,9 @@ class CuttingOver:
         if live.status != "ACTIVE":
             return replace(item, note=f"It is {live.status}.")
         return self._putting_back.settle(item, live)
+
+
+def _replaced_id(item: ItemRestore) -> str:
+    """The id of the table that the safety backup is of; empty when there is none."""
+    replaced = settings_of(item.kept_settings)
+    return replaced.table_id if item.kept and replaced else ""

@@ -10,10 +10,11 @@ from shared.databases.dynamodb.discovery import listed
 from shared.databases.dynamodb.errors import BUSY, GONE, NO_SLOT, aws_code
 from shared.databases.dynamodb.inventory import list_safety_backups, list_tables
 from shared.databases.dynamodb.live_table import USABLE, LiveTable, read_live
-from shared.databases.dynamodb.names import restored_prefix
+from shared.databases.dynamodb.names import old_name, restored_name, restored_prefix
 from shared.databases.dynamodb.protect import LATEST_SECONDS, SOONEST_SECONDS
 from shared.databases.dynamodb.putting_back import PuttingBack
-from shared.databases.dynamodb.restore_items import Restoring, TablePhase, settings_of
+from shared.databases.dynamodb.restore_items import Restoring, TablePhase, first_items, settings_of
+from shared.databases.dynamodb.restore_led import led_aside
 from shared.databases.dynamodb.settings_compare import differences, remarks
 from shared.model.checks import CheckResult, failed, passed, warned
 from shared.model.errors import BackupError, Misconfigured, NotReady, Throttled
@@ -83,22 +84,28 @@ def _all_or(name: str, subject: str, bad: Sequence[str], good: str, what: str) -
 
 
 def discard(restoring: Restoring, restored: DatabaseRestore, calls: Calls) -> DatabaseRestore:
-    """Deletes the safety backups and the tables beside the live ones that bear this restore's stamp, and nothing else. The kept
-    copies of the restore point stay.
+    """Deletes the safety backups and the tables beside the live ones that are named by this restore's stamp and by one of its
+    own tables, and nothing else: another restore may bear the same stamp. The kept copies of the restore point stay.
+
+    `restored` without items is a restore of which nothing was noted: its tables are found again as they were at first.
 
     Raises:
-        NotReady: a live table is not restored yet, so its safety backup may be all there is of it.
+        NotReady: a live table is not restored yet, so its safety backup may be all there is of it; or the properties of a
+            release lead to the tables beside.
         Unreachable, Throttled, Forbidden: they cannot be listed or deleted.
     """
-    stamp = restoring.order.stamp
     existing = list_tables(calls)
     if restored.changed_live:
         _require_live(restored, existing)
-    tables = sorted(name for name in existing if name.startswith(restored_prefix(stamp)))
+    items = restored.items or _first_items(restoring, calls)
+    names = sorted(item.name for item in items if item.phase != TablePhase.LEFT_ALONE)
+    tables = [aside for name in names if (aside := restored_name(restoring.order.stamp, name)) in existing]
+    if tables:
+        _refuse_when_led_to(restoring, tables)
     asked = {item.kept for item in restored.items if item.kept and item.phase == TablePhase.BACKING_UP}
-    backups = sorted(asked.union(list_safety_backups(stamp, restored.began_at, calls)))
+    backups = sorted(asked.union(_safety_backups(restoring, restored, names, calls)))
     wanted: list[tuple[str, str, dict[str, str]]] = [
-        *(("delete_table", name, {"TableName": _aside(name, stamp)}) for name in tables),
+        *(("delete_table", name, {"TableName": _aside(name, restoring.order.stamp)}) for name in tables),
         *(("delete_backup", arn, {"BackupArn": arn}) for arn in backups),
     ]
     deleted = calls.in_parallel(lambda each: _is_deleted(*each, calls), wanted)
@@ -110,6 +117,29 @@ def discard(restoring: Restoring, restored: DatabaseRestore, calls: Calls) -> Da
         wait_seconds=(SOONEST_SECONDS if all(deleted) else LATEST_SECONDS) if still_there else 0.0,
         message=f"{sum(deleted)} of {len(wanted)} backups and tables of this restore are deleted.",
     )
+
+
+def _first_items(restoring: Restoring, calls: Calls) -> tuple[ItemRestore, ...]:
+    try:
+        return first_items(restoring, restoring.order.storages, calls)
+    except NotReady:  # there is no table, so nothing was made for one
+        return ()
+
+
+def _safety_backups(restoring: Restoring, restored: DatabaseRestore, names: Sequence[str], calls: Calls) -> list[str]:
+    """ARNs of all there are: the application may have been stopped more than once, and then a table has several."""
+    stamp = restoring.order.stamp
+    ours = {(old_name(stamp, name), name) for name in names}
+    found = list_safety_backups(stamp, restored.began_at, calls)
+    return [arn for arn, backup in found.items() if (backup.name, backup.table) in ours]
+
+
+def _refuse_when_led_to(restoring: Restoring, tables: Sequence[str]) -> None:
+    if led := led_aside(restoring.order.stamp, restoring.database.region, restoring.order.storages):
+        raise NotReady(
+            f"{len(tables)} tables are not deleted: {listed(tables)}. Properties lead to them, or may do so: {listed(led)}.",
+            hint="Lead the release to the live tables, or give the value that is missing. Then they are deleted.",
+        )
 
 
 def _require_live(restored: DatabaseRestore, existing: frozenset[str]) -> None:

@@ -4,7 +4,8 @@ The phases of a table in order. While its source is still to be made by point-in
 phases of `protect` (`ItemPhase`), because the same machinery makes it.
 
     checking ──► source-ready ──► backing-up ──► prepared ──► deleting ──► gone ──► creating ──► settling ──► done
-        └► waiting … cleaning ┘                                    side by side: └► creating-aside ──► done
+        └► waiting … cleaning ┘        └───── ◄ ─────┘                       └► refused ┘
+    side by side: source-ready ──► creating-aside ──► done
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ class TablePhase(StrEnum):
     """There is said to be a backup to restore from; it has to be seen."""
     SOURCE_READY = "source-ready"
     BACKING_UP = "backing-up"
-    """The live table's safety backup was asked for."""
+    """The live table's safety backup was asked for; of a prepared table anew, when the application has run since."""
     PREPARED = "prepared"
     """The backup to restore from and the safety backup are AVAILABLE, and the live table's settings are stored."""
     DELETING = "deleting"
     GONE = "gone"
     """The live table is gone; a restore slot is being waited for."""
+    REFUSED = "refused"
+    """The live table is gone and the request to restore it was refused: it is repeated, and no other live table is deleted."""
     CREATING = "creating"
     SETTLING = "settling"
     """The restored table is ACTIVE; its settings are put back and compared."""

@@ -20,7 +20,8 @@ SOONEST_RESTORED_SECONDS = 5.0
 RESTORE_PATIENCE, LAST_ROUND_PATIENCE = 40, 80
 """As PATIENCE, for restores. A restore takes many minutes: looking often fills the engine's history, looking late leaves a slot
 unused. In the last round the application waits for nothing else, and its looks are few."""
-RESTORING_PHASES = (TablePhase.CREATING, TablePhase.CREATING_ASIDE, TablePhase.GONE)
+RESTORING_PHASES = (TablePhase.CREATING, TablePhase.CREATING_ASIDE, TablePhase.GONE, TablePhase.REFUSED)
+GOING_ON = (TablePhase.DELETING, TablePhase.CREATING, TablePhase.SETTLING)
 
 
 class Moves:
@@ -39,6 +40,11 @@ class Moves:
     def items(self) -> tuple[ItemRestore, ...]:
         return tuple(self._items.values())
 
+    @property
+    def has_failed(self) -> bool:
+        """Has a table failed in this call?"""
+        return bool(self._failed)
+
     def within(self, *phases: str) -> list[ItemRestore]:
         """Those in one of the phases that have not failed in this call, the longest there first."""
         found = [item for item in self.items if item.phase in phases and item.name not in self._failed]
@@ -47,8 +53,9 @@ class Moves:
     def set(self, items: Sequence[ItemRestore]) -> None:
         self._items |= {item.name: item for item in items}
 
-    def each(self, items: Sequence[ItemRestore], move: Move) -> None:
-        """Moves them in parallel. A table that is held up or fails stays where it is, with the reason as its note."""
+    def each(self, items: Sequence[ItemRestore], move: Move, failed_phase: TablePhase | None = None) -> None:
+        """Moves them in parallel. A table that is held up or fails stays where it is, with the reason as its note; one that
+        fails enters `failed_phase`, if given, as the last one there."""
 
         def moved(item: ItemRestore) -> ItemRestore:
             try:
@@ -60,6 +67,8 @@ class Moves:
             except BackupError as error:
                 with self._lock:
                     self._failed[item.name] = error
+                if failed_phase:
+                    item = replace(item, phase=failed_phase, since=self._now)
                 return replace(item, note=str(error))
 
         after = self._calls.in_parallel(moved, list(items))
@@ -84,10 +93,10 @@ class Moves:
         if self._failed:
             raise together(list(self._failed.values()), len(self._items))
 
-    def raise_when_all_others_are_done(self) -> None:
-        """One table's failure must not keep the others from their end, nor what they have reached from being stored: it is
-        raised by a call in which nothing else moves."""
-        if self._failed and not self._has_moved and all(item.done or item.name in self._failed for item in self.items):
+    def raise_when_nothing_goes_on(self) -> None:
+        """One table's failure must not keep those that are on their way from their end, nor what they have reached from being
+        stored: it is raised by a call in which nothing moves, when no table is on its way any more."""
+        if not self._has_moved and not self.within(*GOING_ON):
             self.raise_any()
 
     def wait_seconds(self, at_least: float = 0.0) -> float:
@@ -95,7 +104,8 @@ class Moves:
         waiting = [item for item in self.items if not item.done and item.phase != TablePhase.PREPARED] or [
             item for item in self.items if not item.done
         ]
-        is_last_round = not any(item.phase in (TablePhase.GONE, TablePhase.PREPARED) for item in self.items)
+        still_to_come = (TablePhase.GONE, TablePhase.REFUSED, TablePhase.PREPARED)
+        is_last_round = not any(item.phase in still_to_come for item in self.items)
         restore_patience = LAST_ROUND_PATIENCE if is_last_round else RESTORE_PATIENCE
         since: dict[bool, datetime] = {}
         for item in waiting:
@@ -114,7 +124,7 @@ class Moves:
         parts = [f"{count} {phase}" for phase, count in counts.items()]
         text = f"{sum(item.done for item in self.items)} of {len(self._items)} tables done ({', '.join(parts)})."
         if self._failed:
-            text += f" Failed, the others go on: {listed(self._failed)}."
+            text += f" Failed, no more live tables are deleted: {listed(self._failed)}."
         if self._held_up:
             text += f" Held up, tried again: {listed(set(self._held_up))}."
         return text

@@ -6,12 +6,12 @@ Nothing live is changed here. Side by side, the restored tables are made under n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.databases.dynamodb.calls import Calls
 from shared.databases.dynamodb.inventory import Backup, list_backups, list_safety_backups, read_backup
 from shared.databases.dynamodb.live_table import read_live
-from shared.databases.dynamodb.names import copy_prefix, old_name, restored_name
+from shared.databases.dynamodb.names import copy_prefix, restored_name
 from shared.databases.dynamodb.protect import Order, advance
 from shared.databases.dynamodb.putting_back import PuttingBack
 from shared.databases.dynamodb.restore_items import (
@@ -26,8 +26,9 @@ from shared.databases.dynamodb.restore_items import (
     with_protection,
 )
 from shared.databases.dynamodb.restore_moves import Moves
+from shared.databases.dynamodb.restore_safety import SafetyBackups, is_outdated
 from shared.databases.dynamodb.restore_slots import free_slots
-from shared.databases.dynamodb.restore_steps import Act, quiet_at, safety_step
+from shared.databases.dynamodb.restore_steps import Act, quiet_at
 from shared.databases.dynamodb.restoring import Restores
 from shared.databases.dynamodb.settings_compare import completed
 from shared.model.errors import Conflict, NotReady
@@ -76,7 +77,6 @@ class Preparing:
         self._wait_for_source = 0.0
         order = restoring.order
         self._earlier_sources = {item.name: item.source for item in order.undo.items} if order.undo else {}
-        self._safety: dict[str, list[Backup]] = {}
 
     def once(self) -> DatabaseRestore:
         self._moves.stage(self._check_sources)
@@ -144,28 +144,21 @@ class Preparing:
     # -- in place: what an undo needs
 
     def _make_safety_backups(self) -> None:
-        if not (items := self._moves.within(TablePhase.BACKING_UP, TablePhase.SOURCE_READY)):
-            return
-        stopped_at = self._restoring.order.stopped_at
-        if stopped_at is None:
-            raise NotReady(
-                f"{self._restoring.database.key}: nobody has noted when the application was stopped.",
-                hint=f"{UNTOUCHED} A safety backup of a table that is written to would be of no moment in particular.",
-            )
-        found = list_safety_backups(self._restoring.order.stamp, stopped_at, self._calls)
-        for backup in sorted(found.values(), key=lambda each: (each.created_at, each.arn)):
-            self._safety.setdefault(backup.name, []).append(backup)
-        self._moves.each(items, lambda item: self._towards_safety(item, stopped_at))
+        outdated = [item for item in self._moves.within(TablePhase.PREPARED) if is_outdated(item, self._restoring)]
+        self._moves.set([item.entered(TablePhase.SOURCE_READY, self._now) for item in outdated])
+        if items := self._moves.within(TablePhase.BACKING_UP, TablePhase.SOURCE_READY):
+            safety = SafetyBackups(self._restoring, self._calls)
+            self._moves.each(items, lambda item: self._towards_safety(item, safety))
 
-    def _towards_safety(self, item: ItemRestore, stopped_at: datetime) -> ItemRestore:
+    def _towards_safety(self, item: ItemRestore, safety: SafetyBackups) -> ItemRestore:
         live = read_live(item.name, self._calls)
         of_source = settings_of(item.settings)
         if self._restoring.is_undo and live and of_source and live.table_id == of_source.table_id:
+            if live.status == "DELETING":
+                return replace(item, note="The restore that is taken back has asked for its deletion: it is made again then.")
             note = "The restore that is taken back has not replaced it."
             return replace(item, source="", note=note).entered(TablePhase.PREPARED, self._now)
-        until_quiet = quiet_at(stopped_at, self._restoring.quiet_seconds)
-        awaited = self._earlier_sources.get(item.name, "")
-        step = safety_step(live, self._safety_of(item), stopped_at, until_quiet, self._now, awaited)
+        step = safety.step(item, live, self._earlier_sources.get(item.name, ""))
         match step.act:
             case Act.CONFLICT:
                 raise Conflict(f"{item.name}: {step.reason}", hint=f"{UNTOUCHED} Try again when that has ended.")
@@ -186,14 +179,6 @@ class Preparing:
             item, settings=to_record(wanted), kept_settings=to_record(settings), kept=step.kept.arn if step.kept else ""
         )
         return ready.entered(TablePhase.PREPARED, self._now)
-
-    def _safety_of(self, item: ItemRestore) -> list[Backup]:
-        """Those that are listed, and the one that an earlier call asked for when it is not listed yet."""
-        found = self._safety.get(old_name(self._restoring.order.stamp, item.name), [])
-        if item.kept and all(backup.arn != item.kept for backup in found):
-            asked = read_backup(item.kept, self._calls)
-            return [*found, asked] if asked else found
-        return found
 
     # -- side by side
 

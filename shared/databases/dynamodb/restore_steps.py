@@ -14,6 +14,9 @@ from enum import Enum, auto
 from shared.databases.dynamodb.inventory import Backup
 from shared.databases.dynamodb.live_table import USABLE, LiveTable
 
+UNREADABLE = ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVING", "ARCHIVED")
+"""A table whose KMS key cannot be used, which may be so right after its restore, and what becomes of it a week later."""
+
 
 class Act(Enum):
     BACK_UP = auto()
@@ -48,10 +51,10 @@ def safety_step(
     awaited_source: str = "",
 ) -> Step:
     """Towards the safety backup of `live`. `backups` bear its name, oldest first. `awaited_source`: the backup from which an
-    earlier restore, which is taken back, may still be restoring the table."""
+    earlier restore, which is taken back, may still be restoring the table. Of a table that is gone the newest is the best."""
     if live is None:
         available = [backup for backup in backups if backup.status == "AVAILABLE"]
-        return Step(Act.PREPARED, kept=available[0] if available else None)
+        return Step(Act.PREPARED, kept=available[-1] if available else None)
     if live.status == "DELETING":
         return Step(Act.CONFLICT, "it is being deleted by somebody else.")
     if live.is_restoring:
@@ -71,13 +74,16 @@ def safety_step(
 
 
 def is_exact(backup: Backup, live: LiveTable, stopped_at: datetime) -> bool:
-    """Is the backup one of this very table, asked for after the last writer was gone?"""
+    """Is the backup one of this very table, asked for after the last writer was gone? When the application has run again and
+    was stopped again, what was exact before is not any more."""
     return backup.table_id == live.table_id and backup.created_at >= stopped_at
 
 
 def cut_over_step(live: LiveTable | None, source: str, replaced_id: str, kept_id: str) -> Step:
     """`source` is the ARN to restore from, empty when the table was never replaced and only its settings are seen to.
     `replaced_id` is the id of the table that the safety backup is of, `kept_id` that of the table which the source is of."""
+    if live and live.status in UNREADABLE:
+        return Step(Act.CONFLICT, f"it is {live.status}: nothing can be done with it before somebody puts that right.")
     if live is None:
         if source:
             return Step(Act.RESTORE)
@@ -95,14 +101,20 @@ def cut_over_step(live: LiveTable | None, source: str, replaced_id: str, kept_id
     return Step(Act.WAIT if live.is_restoring or live.status != "ACTIVE" else Act.SETTLE)
 
 
-def replace_step(live: LiveTable, source: Backup | None, safety: Backup | None, are_settings_stored: bool) -> Step:
+def replace_step(
+    live: LiveTable, source: Backup | None, safety: Backup | None, stopped_at: datetime | None, are_settings_stored: bool
+) -> Step:
     """May this live table be deleted, and if not, why."""
+    if stopped_at is None:
+        return Step(Act.REFUSE, "nobody has noted when the application was stopped.")
     if source is None or source.status != "AVAILABLE":
         return Step(Act.REFUSE, f"the backup to restore it from is {source.status if source else 'gone'}.")
     if safety is None or safety.status != "AVAILABLE":
         return Step(Act.REFUSE, f"its safety backup is {safety.status if safety else 'gone'}.")
     if safety.table_id != live.table_id:
         return Step(Act.REFUSE, "its safety backup is of another table of the same name.")
+    if not is_exact(safety, live, stopped_at):
+        return Step(Act.BACK_UP, "Its safety backup is from before the application was last stopped: another one is made.")
     if not are_settings_stored:
         return Step(Act.REFUSE, "its settings are not stored.")
     return Step(Act.UNPROTECT if live.is_protected else Act.DELETE)

@@ -94,9 +94,28 @@ def test_a_table_that_was_never_replaced_only_gets_its_settings_back() -> None:
     assert cut_over(None, source="", replaced_id="", kept_id="old-id") is Act.CONFLICT
 
 
+@pytest.mark.parametrize("live", [LIVE, OURS])
+def test_a_table_whose_key_cannot_be_used_is_said_and_not_waited_for(live: LiveTable) -> None:
+    step = cut_over_step(replace(live, status="INACCESSIBLE_ENCRYPTION_CREDENTIALS"), SOURCE.arn, "old-id", "point-id")
+    assert step.act is Act.CONFLICT
+    assert "INACCESSIBLE_ENCRYPTION_CREDENTIALS" in step.reason
+
+
 def test_deletion_protection_is_switched_off_before_the_table_is_deleted() -> None:
-    assert replace_step(replace(LIVE, is_protected=True), SOURCE, SAFETY, True).act is Act.UNPROTECT
-    assert replace_step(LIVE, SOURCE, SAFETY, True).act is Act.DELETE
+    assert replace_step(replace(LIVE, is_protected=True), SOURCE, SAFETY, STOPPED, True).act is Act.UNPROTECT
+    assert replace_step(LIVE, SOURCE, SAFETY, STOPPED, True).act is Act.DELETE
+
+
+def test_a_table_that_may_have_been_written_to_after_its_safety_backup_gets_another_one_first() -> None:
+    stopped_again = SAFETY.created_at + timedelta(seconds=1)
+    assert replace_step(LIVE, SOURCE, SAFETY, stopped_again, True).act is Act.BACK_UP
+    assert replace_step(LIVE, SOURCE, SAFETY, None, True).act is Act.REFUSE
+
+
+def test_of_a_table_that_is_gone_the_newest_safety_backup_is_kept() -> None:
+    newer = replace(SAFETY, arn="arn:newer", created_at=SAFETY.created_at + timedelta(hours=1))
+    unfinished = replace(newer, arn="arn:unfinished", status="CREATING")
+    assert safety_step(None, [SAFETY, newer, unfinished], STOPPED, QUIET, QUIET).kept is newer
 
 
 STATES = st.sampled_from(["AVAILABLE", "CREATING", "DELETED"])
@@ -106,19 +125,22 @@ safeties = st.none() | st.builds(
     STATES,
     st.sampled_from(["old-id", "another-id"]),
 )
+stops = st.none() | st.sampled_from([STOPPED, QUIET + timedelta(seconds=1)])
 
 
-@given(source=sources, backup=safeties, stored=st.booleans(), protected=st.booleans())
+@given(source=sources, backup=safeties, stopped_at=stops, stored=st.booleans(), protected=st.booleans())
 def test_a_table_is_changed_only_while_both_backups_are_available_and_its_settings_stored(
-    source: Backup | None, backup: Backup | None, stored: bool, protected: bool
+    source: Backup | None, backup: Backup | None, stopped_at: datetime | None, stored: bool, protected: bool
 ) -> None:
-    step = replace_step(replace(LIVE, is_protected=protected), source, backup, stored)
+    step = replace_step(replace(LIVE, is_protected=protected), source, backup, stopped_at, stored)
     is_safe = (
         source is not None
         and source.status == "AVAILABLE"
         and backup is not None
         and backup.status == "AVAILABLE"
         and backup.table_id == LIVE.table_id
+        and stopped_at is not None
+        and backup.created_at >= stopped_at
         and stored
     )
     assert (step.act in (Act.DELETE, Act.UNPROTECT)) == is_safe
