@@ -6,14 +6,16 @@ The SDKs of the rooms are imported when a step first asks for its room, so index
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import azure.durable_functions as df
 
+from functions_azure.calling import CANCEL
 from functions_azure.client import binding_of
 from functions_azure.runtime import Result, StepHandler, failure
 from functions_azure.settings import Settings
-from shared.model.errors import BackupError, Temporary
+from shared.model.errors import BackupError, Conflict, Temporary
 from shared.steps.begin import begin
 from shared.steps.capture import capture
 from shared.steps.check import check
@@ -29,9 +31,11 @@ from shared.steps.restore.check import restore_check
 from shared.steps.restore.clean_up import restore_clean_up
 from shared.steps.restore.conclude import restore_conclude
 from shared.steps.restore.databases import restore_cut_over, restore_prepare, restore_verify
+from shared.steps.restore.pods import restore_look
 from shared.steps.restore.publish import restore_publish
 from shared.steps.restore.request import restore_request
 from shared.steps.resume import resume
+from shared.steps.sweep import sweep
 from shared.steps.watchdog import unpause, watchdog
 
 blueprint = df.Blueprint()
@@ -45,6 +49,7 @@ HANDLERS = {
             "publish": publish,
             "conclude": conclude,
             "ended": ended,
+            "sweep": sweep,
             "restore_begin": restore_begin,
             "restore_publish": restore_publish,
             "restore_conclude": restore_conclude,
@@ -54,7 +59,14 @@ HANDLERS = {
     "watchdog": StepHandler({"watchdog": watchdog, "unpause": unpause}),
     "protect": StepHandler({"protect": protect}),
     "restore": StepHandler({"restore": restore_request, "restore_check": restore_check}),
-    "applications": StepHandler({"restore_stop": restore_stop, "restore_lead": restore_lead, "restore_start": restore_start}),
+    "applications": StepHandler(
+        {
+            "restore_stop": restore_stop,
+            "restore_look": restore_look,
+            "restore_lead": restore_lead,
+            "restore_start": restore_start,
+        }
+    ),
     "databases": StepHandler(
         {
             "restore_prepare": restore_prepare,
@@ -138,6 +150,19 @@ async def arm_activity(request: dict[str, Any], client: str) -> dict[str, Any]:
     """Starts the watchdog of one attempt as an orchestration of its own, which nothing that ends the run can end."""
     given = {key: request[key] for key in ("run", "plan", "attempt", "wake_at")}
     return await _started(client, watchdog_id(request["run"], request["attempt"]), given)
+
+
+@blueprint.activity_trigger(input_name="request", activity="cancel_children")
+@blueprint.generic_input_binding(arg_name="client", type="durableClient")
+async def cancel_children_activity(request: dict[str, Any], client: str) -> dict[str, Any]:
+    """Hands the event `cancel` on to `instances`. One that has ended needs none; one that is not there yet gets the next."""
+    try:
+        for instance in request["instances"]:
+            with suppress(Conflict):
+                await binding_of(client).raise_event(instance, CANCEL)
+    except BackupError as error:
+        return failure(error.code, str(error), error.hint)
+    return {"ok": True, "answer": {}}
 
 
 def watchdog_id(run: str, attempt: int) -> str:

@@ -23,7 +23,7 @@ Steps = Generator[Any, Any, T]
 ACTIVITY_FAILED = "ActivityFailed"
 CANCELLED = "Cancelled"
 CANCEL = "cancel"
-"""The external event by which a person ends a backup; its data is not looked at."""
+"""The external event by which a person ends a run; its data is not looked at."""
 
 
 class StepFailed(Exception):
@@ -46,15 +46,24 @@ def nothing_caught() -> Answer:
 
 
 class Cancel:
-    """The wait for the event `cancel`, beside whatever else is waited for."""
+    """The wait for the event `cancel`, beside whatever else is waited for.
 
-    def __init__(self, context: DurableOrchestrationContext) -> None:
-        self._context = context
-        self._event = context.wait_for_external_event(CANCEL)
+    `leaves_calls` is for a run whose pods have to be resumed at once: it does not wait for a step that is under way. Any other
+    does, so that what the step does does not happen beside what follows; only waits are cut short then.
+    """
+
+    def __init__(self, context: DurableOrchestrationContext, *, leaves_calls: bool = False) -> None:
+        self._context, self.leaves_calls = context, leaves_calls
+        self.event = context.wait_for_external_event(CANCEL)
 
     @property
     def asked(self) -> bool:
-        return bool(self._event.is_completed)
+        return bool(self.event.is_completed)
+
+    def require_none(self) -> None:
+        """Raises StepFailed when it was asked for."""
+        if self.asked:
+            raise StepFailed(CANCELLED, "Somebody cancelled the run.")
 
     def or_result(self, task: Any) -> Steps[Any]:
         """The task's result, or what it raises.
@@ -63,14 +72,32 @@ class Cancel:
             StepFailed: cancelled. An activity under way goes on; a timer is taken back, or the instance would wait for it.
         """
         if not self.asked:
-            yield self._context.task_any([task, self._event])
+            yield self._context.task_any([task, self.event])
         if self.asked:
             if hasattr(task, "cancel") and not task.is_completed:
                 task.cancel()
-            raise StepFailed(CANCELLED, "Somebody cancelled the run. Its pods were resumed before anything else.")
-        if isinstance(task.result, Exception):
-            raise task.result
-        return task.result
+            self.require_none()
+        return _result(task)
+
+    def result(self, task: Any) -> Steps[Any]:
+        """As `or_result`, for a step under way: it is left to itself, or waited for.
+
+        Either way the event is waited for from the first step on. One that came before that would be kept by the SDK, which
+        never goes on when it hands such an event to a `task_any` later.
+        """
+        if self.leaves_calls:
+            return (yield from self.or_result(task))
+        if not self.asked:
+            yield self._context.task_any([task, self.event])
+        if not task.is_completed:
+            yield task
+        return _result(task)
+
+
+def _result(task: Any) -> Any:
+    if isinstance(task.result, Exception):
+        raise task.result
+    return task.result
 
 
 def call_step(
@@ -83,7 +110,7 @@ def call_step(
     """Calls the step that `request` names in `activity`, again as `retry` says.
 
     Raises:
-        StepFailed: the last failure; or at once when `cancel` was asked for.
+        StepFailed: the last failure; or that `cancel` was asked for, instead of another try.
     """
     tried: Counter[int] = Counter()
     while True:
@@ -100,11 +127,11 @@ def call_step(
 def _try(
     context: DurableOrchestrationContext, activity: str, request: Mapping[str, Any], cancel: Cancel | None
 ) -> Steps[Answer]:
-    if cancel and cancel.asked:
-        raise StepFailed(CANCELLED, "Somebody cancelled the run.")
+    if cancel:
+        cancel.require_none()
     task = context.call_activity(activity, dict(request))
     try:
-        result: Answer = (yield from cancel.or_result(task)) if cancel else (yield task)
+        result: Answer = (yield from cancel.result(task)) if cancel else (yield task)
     except StepFailed:
         raise
     except Exception as error:  # noqa: BLE001 - of the host, which has no other type: out of time, out of memory, killed too often

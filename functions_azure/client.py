@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,6 +31,14 @@ class Binding(NamedTuple):
     async def start(self, orchestrator: str, instance: str, given: Mapping[str, Any]) -> None:
         """See `ManagementApi.start`: replaces an instance that has ended."""
         await asyncio.to_thread(self.management.start, orchestrator, instance, given)
+
+    async def raise_event(self, instance: str, event: str) -> None:
+        """See `ManagementApi.raise_event`."""
+        await asyncio.to_thread(self.management.raise_event, instance, event, {})
+
+    async def purge(self, before: datetime) -> int:
+        """See `ManagementApi.purge`."""
+        return await asyncio.to_thread(self.management.purge, before)
 
     async def status(self, instance: str) -> InstanceStatus | None:
         return await asyncio.to_thread(self.management.status, instance)

@@ -67,6 +67,8 @@ class StepHandler:
 
             answer = await workers().run(keys.get("run", ""), carry_out)
             _measure(answer.pop("metrics", {}), asked, answer)
+            for subject, problem in _problems(answer).items():
+                log(problem, logging.ERROR, **keys, subject=subject)
             log("step ended", **keys, answer=_short(answer))
         except BackupError as error:
             # Expected and explained: one line, with the traceback of what lies behind it, if anything.
@@ -103,6 +105,12 @@ def _measure(metrics: Mapping[str, float], request: Request, answer: Answer) -> 
 def _log_keys(request: Request, name: str) -> dict[str, Any]:
     keys = {key: str(request[key]) for key in ("plan", "run", "attempt", "database") if request.get(key) is not None}
     return keys | {"step": name}
+
+
+def _problems(answer: Answer) -> Mapping[str, str]:
+    """What a step could not do and went on, by subject: nothing else would ever say so."""
+    problems = answer.get("problems")
+    return problems if isinstance(problems, Mapping) else {}
 
 
 def _short(answer: Answer) -> Answer:

@@ -54,7 +54,7 @@ class _Backup:
 
     def __init__(self, context: df.DurableOrchestrationContext, given: Any, execution: Answer) -> None:
         self._context, self._given, self._execution = context, given, execution
-        self._cancel = Cancel(context)
+        self._cancel = Cancel(context, leaves_calls=True)
         self._of_run: Answer = {}
 
     def take(self) -> Steps[Answer]:

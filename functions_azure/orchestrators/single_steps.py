@@ -43,6 +43,12 @@ def record_end(context: df.DurableOrchestrationContext) -> Steps[Any]:
     return (yield from _ask(context, "run", "ended", CONCLUDING))
 
 
+@blueprint.orchestration_trigger(context_name="context", orchestration="sweep")
+def sweep(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """Input: none."""
+    return (yield from _ask(context, "run", "sweep", BEGINNING))
+
+
 @blueprint.orchestration_trigger(context_name="context", orchestration="clean_up")
 def clean_up(context: df.DurableOrchestrationContext) -> Steps[Any]:
     """Input: none."""

@@ -1,4 +1,4 @@
-"""Time: plans whose schedule is due, pauses and runs that something has left behind, and old copies.
+"""Time: plans whose schedule is due, pauses and runs that something has left behind, old copies, old instances.
 
 Each looks at the whole state, not at its own last time, so a host that was down makes up for what it missed.
 """
@@ -6,7 +6,7 @@ Each looks at the whole state, not at its own last time, so a host that was down
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
@@ -28,6 +28,9 @@ blueprint = df.Blueprint()
 
 LONGEST_DELAY = timedelta(days=7)
 """A schedule that was due longer ago than this is not made up for."""
+KEPT = timedelta(days=30)
+"""How long an instance can be looked at, counted from its start. By their ids, instances keep a cause that is told again from
+starting a second run: it has to be longer than `LONGEST_DELAY`, and than the day for which Event Grid repeats an event."""
 SETTLED_AFTER = timedelta(minutes=2)
 """How long a run may have no live orchestration before its end is recorded for it: it may just be coming to it."""
 RUNS_LOOKED_AT = 10
@@ -77,6 +80,26 @@ async def discard_old_copies(timer: func.TimerRequest, client: str) -> None:
     known = await engine.status(name)
     if known is None or not known.is_live:
         await engine.start("clean_up", name, {})
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
+@blueprint.generic_input_binding(arg_name="client", type="durableClient")
+async def purge_old_instances(timer: func.TimerRequest, client: str) -> None:
+    """Once a day: the histories of instances that have ended are deleted when their time is over. What happened in a run is
+    in the catalog."""
+    before = datetime.now(UTC) - KEPT
+    if deleted := await binding_of(client).purge(before):
+        log("old instances are purged", instances=deleted, created_before=iso(before))
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 11 * * * *")
+@blueprint.generic_input_binding(arg_name="client", type="durableClient")
+async def sweep_runs(timer: func.TimerRequest, client: str) -> None:
+    """Every hour: what nobody holds any more, and what nobody was told of, however it came to that."""
+    engine, name = binding_of(client), "sweep"
+    known = await engine.status(name)
+    if known is None or not known.is_live:
+        await engine.start("sweep", name, {})
 
 
 def due_plans(rooms: Rooms) -> list[tuple[str, datetime]]:

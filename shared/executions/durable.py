@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from shared.model.errors import BackupError, Conflict, Forbidden, InvalidRequest, Misconfigured, Throttled, Unreachable
 from shared.model.execution import StartedExecution
-from shared.model.times import parse_instant
+from shared.model.times import iso, parse_instant
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
+ENDED = ("Completed", "Failed", "Terminated")
 LIVE = frozenset({"Pending", "Running", "ContinuedAsNew", "Suspended"})
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
+PURGE_SECONDS = 200.0
+"""The extension deletes one instance after another before it answers, and nobody waits for it."""
+EPOCH = datetime(2018, 1, 1, tzinfo=UTC)
+"""Before any instance; a purge has to name a beginning. Durable Functions is no older."""
 LONGEST_ID = 100
 """Of an instance, as the Azure Storage backend takes it; it must not hold the characters below either."""
 _FORBIDDEN_IN_ID = '/\\#?"'
@@ -113,7 +118,19 @@ class ManagementApi:
         """Ends an instance without any of its clean-up; children and activities go on. Raises as `raise_event`."""
         self._send("POST", f"instances/{_quoted(instance)}/terminate?reason={quote(reason)}")
 
-    def _send(self, method: str, path: str, body: Any = None, *, absent: bool = False) -> HttpResponse | None:
+    def purge(self, before: datetime) -> int:
+        """Deletes instances that have ended and were started before that moment, with their histories. Answers how many.
+
+        Raises:
+            Unreachable, Throttled, Forbidden, Misconfigured: the API. Some may be gone; the next call deletes the others.
+        """
+        query = f"instances?createdTimeFrom={iso(EPOCH)}&createdTimeTo={iso(before)}&runtimeStatus={','.join(ENDED)}"
+        response = self._send("DELETE", query, absent=True, read_seconds=PURGE_SECONDS)
+        return int(response.json()["instancesDeleted"]) if response is not None else 0
+
+    def _send(
+        self, method: str, path: str, body: Any = None, *, absent: bool = False, read_seconds: float = READ_SECONDS
+    ) -> HttpResponse | None:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
@@ -124,7 +141,7 @@ class ManagementApi:
         request = HttpRequest(method, self._url + path, headers=headers, content=content)
         try:
             response: HttpResponse = self._client.send_request(
-                request, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+                request, connection_timeout=CONNECT_SECONDS, read_timeout=read_seconds
             )
             response.read()
         except AzureError as error:

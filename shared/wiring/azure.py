@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shared.model.errors import InvalidRequest, Misconfigured
 from shared.model.plan import AksCluster, Cluster, Database, Release
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
     )
     from shared.wiring.serving import ServingPods
 
+STORAGE_AUDIENCES = {
+    "management.usgovcloudapi.net": "https://storage.azure.us",
+    "management.chinacloudapi.cn": "https://storage.azure.cn",
+}
+"""For whom tokens are asked for the catalog, by the cloud's Resource Manager; everywhere else it is the public cloud's storage.
+Source: the type `AudienceType` of azure-data-tables."""
+
 
 class AzureRooms:
     """The rooms of a deployment on Azure (port `Rooms`).
@@ -40,7 +48,8 @@ class AzureRooms:
     Connections and tokens are kept from one call to the next; one step at a time may use it. `catalog_endpoint` is the Table
     service of the deployment's storage account and `catalog_table` the table there; `event_topic` is the endpoint of its Event
     Grid topic. `identity` is the client id of a user-assigned identity; without it the app's own is used, or whatever the
-    operator is signed in with. `resource_manager` is the address of another cloud than the public one.
+    operator is signed in with. `resource_manager` is that of another cloud's Resource
+    Manager, such as https://management.usgovcloudapi.net; Event Grid is asked with the public cloud's audience, as its SDKs do.
     `servers_log_delay_seconds`: see FlexibleServerAccess; None leaves it as it is there.
 
     `executions` is given by whoever knows the engine: inside the app that is the host, outside the operator's key.
@@ -81,7 +90,9 @@ class AzureRooms:
     def catalog(self) -> Catalog:
         from shared.catalog.azure_table import AzureTableCatalog, open_table
 
-        return AzureTableCatalog(open_table(self._catalog_endpoint, self._catalog_table, self._credential))
+        audience = STORAGE_AUDIENCES.get(urlsplit(self._resource_manager).hostname or "")
+        cloud = {"audience": audience} if audience else {}
+        return AzureTableCatalog(open_table(self._catalog_endpoint, self._catalog_table, self._credential, **cloud))
 
     @cached_property
     def releases(self) -> Releases:

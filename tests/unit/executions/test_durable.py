@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,6 +24,7 @@ class Extension:
         self.instances: dict[str, tuple[str, Any]] = {}
         self.answer: tuple[int, dict[str, str], str] | None = None
         self.requests: list[tuple[str, str, str]] = []
+        self.queries: list[str] = []
 
     def respond(self, method: str, path: str, body: str, key: str) -> tuple[int, dict[str, str], str]:
         self.requests.append((method, path, key))
@@ -55,14 +57,16 @@ def url(extension: Extension) -> Iterator[str]:
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             key = self.headers.get("x-functions-key") or ""
-            code, headers, text = extension.respond(self.command, self.path.partition("?")[0], body, key)
+            path, _, query = self.path.partition("?")
+            extension.queries.append(query)
+            code, headers, text = extension.respond(self.command, path, body, key)
             self.send_response(code)
             for name, value in (headers | {"Content-Length": str(len(text.encode()))}).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST = do  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_DELETE = do  # noqa: N815 - http.server's names
 
         def log_message(self, *_: Any) -> None: ...
 
@@ -115,6 +119,17 @@ def test_a_name_that_cannot_be_an_id_is_refused_before_it_is_sent(url: str, exte
 def test_the_key_travels_in_a_header_and_in_no_address(url: str, extension: Extension) -> None:
     ManagementApi(url, key="secret").status("r-1")
     assert extension.requests == [("GET", "/durabletask/instances/r-1", "secret")]
+
+
+def test_a_purge_names_a_time_and_what_has_ended_and_finds_nothing_the_second_time(url: str, extension: Extension) -> None:
+    extension.answer = (200, {}, '{"instancesDeleted": 7}')
+    assert ManagementApi(url).purge(datetime(2026, 10, 24, 3, 17, tzinfo=UTC)) == 7
+    assert extension.requests == [("DELETE", "/durabletask/instances", "")]
+    assert extension.queries == [
+        "createdTimeFrom=2018-01-01T00:00:00Z&createdTimeTo=2026-10-24T03:17:00Z&runtimeStatus=Completed,Failed,Terminated"
+    ]
+    extension.answer = (404, {}, "")
+    assert ManagementApi(url).purge(datetime(2026, 10, 24, 3, 17, tzinfo=UTC)) == 0
 
 
 def test_an_event_for_an_instance_that_does_not_exist_is_a_conflict(url: str) -> None:

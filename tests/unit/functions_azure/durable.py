@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from functions_azure.activities import HANDLERS
@@ -21,6 +22,7 @@ from infra.sandbox.azure.durable.engine import Engine
 from infra.sandbox.azure.durable.functions import ORCHESTRATION, Function, Functions
 from infra.sandbox.azure.durable.invocation import Answer, LoadedApp
 from infra.sandbox.azure.durable.invokers import WorkerLost
+from infra.sandbox.azure.durable.task_hub import InstanceEnded, UnknownInstance
 from shared.model.errors import BackupError, Temporary
 from tests.unit.steps.machine import Killed, Stopped
 from tests.unit.steps.restore.engine import RestoreEngine
@@ -57,9 +59,9 @@ class Invoker:
     """Functions of the app, run in the engine's thread. `steps` has every step in the order in which it was called, by what it
     was called for: `run`, or a database."""
 
-    def __init__(self, world: World, arm: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, world: World, of_the_engine: Mapping[str, Callable[[dict[str, Any]], None]]) -> None:
         self.functions = Functions(APP.functions)
-        self.world, self._arm = world, arm
+        self.world, self._of_the_engine = world, of_the_engine
         self.steps: dict[str, list[str]] = {}
         self.during: Callable[[str], None] = lambda step: None
         self.terminate: Callable[[], None] = lambda: None
@@ -95,8 +97,8 @@ class Invoker:
     def _carry_out(self, activity: str, request: dict[str, Any]) -> dict[str, Any]:
         name = request["step"]
         self.steps.setdefault(label(request), []).append(name)
-        if name == "arm":
-            self._arm(request)
+        if name in self._of_the_engine:
+            self._of_the_engine[name](request)
             return {"ok": True, "answer": {}}
         home, step = STEPS[name]
         assert home == activity, f"{name} is none of the steps of {activity}"
@@ -124,7 +126,7 @@ class Durable:
     def __init__(self, world: World, *, live: bool = False) -> None:
         self.world, self.live = world, live
         self.armed: list[dict[str, Any]] = []
-        self.invoker = Invoker(world, self._arm)
+        self.invoker = Invoker(world, {"arm": self._arm, "cancel_children": self._cancel_children})
         self.engine = Engine(self.invoker, WorldClock(world))
         self.hub = self.engine.hub
 
@@ -153,6 +155,11 @@ class Durable:
         self.armed.append(given)
         if self.live:
             self.hub.start_with_token("watchdog", given, f"{given['run']}-{given['attempt']}-watchdog")
+
+    def _cancel_children(self, request: dict[str, Any]) -> None:
+        for instance in request["instances"]:
+            with suppress(InstanceEnded, UnknownInstance):
+                self.hub.raise_event(instance, "cancel", {})
 
 
 class DurableRestores(RestoreEngine):

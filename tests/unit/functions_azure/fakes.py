@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from shared.executions.durable import InstanceStatus
@@ -30,6 +31,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.instances: dict[str, InstanceStatus] = {}
         self.outputs: dict[str, Any] = {}
+        self.purged: list[datetime] = []
         self.problem: BackupError | None = None
 
     async def start(self, orchestrator: str, instance: str, given: Mapping[str, Any]) -> None:
@@ -43,6 +45,10 @@ class FakeEngine:
             return False
         await self.start(orchestrator, instance, given)
         return True
+
+    async def purge(self, before: datetime) -> int:
+        self.purged.append(before)
+        return 1
 
     async def status(self, instance: str) -> InstanceStatus | None:
         return self.instances.get(instance)

@@ -281,6 +281,15 @@ async def test_old_copies_are_looked_for_by_one_orchestration_at_a_time(engine: 
     assert list(engine.of("clean_up")) == ["restore-clean-up"]
 
 
+async def test_instances_that_ended_long_ago_are_purged_and_those_that_repeated_events_could_ask_for_are_kept(
+    engine: FakeEngine,
+) -> None:
+    await function(timers.purge_old_instances)(None, BINDING)
+    (before,) = engine.purged
+    assert timedelta(days=29) < datetime.now(before.tzinfo) - before < timedelta(days=31)
+    assert timers.KEPT > timers.LONGEST_DELAY
+
+
 # -- the app
 
 
@@ -293,10 +302,11 @@ def test_the_app_has_every_orchestrator_activity_and_trigger_by_its_name() -> No
         "check_plan", "describe", "unpause", "record_end", "clean_up",
     }  # fmt: skip
     assert called["activityTrigger"] == {
-        "arm", "check", "describe", "run", "window", "watchdog", "protect", "restore", "applications", "databases",
+        "arm", "cancel_children", "check", "describe", "run", "window", "watchdog", "protect", "restore", "applications",
+        "databases",
     }  # fmt: skip
     assert called["httpTrigger"] == {"backup_by_http", "restore_by_http"}
-    assert called["timerTrigger"] == {"start_due_plans", "look_after_runs", "discard_old_copies"}
+    assert called["timerTrigger"] == {"start_due_plans", "look_after_runs", "discard_old_copies", "purge_old_instances"}
     assert called["eventGridTrigger"] == {"on_event"}
 
 
