@@ -8,6 +8,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 
 from infra.sandbox.bank.dynamodb_items import item_of, key_of, row_of
 from infra.sandbox.bank.records import Account, Record, Row, TransactionState, Version, coordinator_row
@@ -16,6 +17,8 @@ from infra.sandbox.bank.tables import COORDINATOR_TABLE, PARTITION_KEY
 
 _CONNECT_TIMEOUT_SECONDS = 2
 _READ_TIMEOUT_SECONDS = 5
+_MODELS: Loader = create_loader()
+"""Reads DynamoDB's model from the disk once for all clients: most of what a client costs."""
 # The same record is still there, in the version that was read.
 _UNCHANGED = "tx_id = :tx_id AND tx_version = :tx_version AND tx_state = :tx_state"
 
@@ -92,7 +95,9 @@ def dynamodb_client(region: str, access_key_id: str, secret_access_key: str, end
         max_pool_connections=connections,
         parameter_validation=False,
     )
-    return botocore.session.get_session().create_client(
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _MODELS)
+    return session.create_client(
         "dynamodb",
         region_name=region,
         endpoint_url=endpoint,

@@ -46,7 +46,7 @@ def run_interleaved(bank: BankUnderTest, data: st.DataObject) -> None:
                 del at_work[chosen]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_prefix_of_the_global_order_of_writes_resolves_to_the_same_total(
     bank: BankUnderTest, data: st.DataObject
