@@ -113,11 +113,10 @@ def test_an_undo_of_a_restore_that_was_cut_off_while_a_table_was_being_deleted_m
     world.account.delete_seconds = 30
     prepared = world.prepare()
     reached = world.access.cut_over(world.order(), prepared)
-    for _ in range(2):  # deletion protection off, then the deletion
+    while not world.account.deletions:
+        world.clock.advance(2)
         reached = world.access.cut_over(world.order(), reached)
-    assert (
-        world.account.call("dynamodb", "describe_table", {"TableName": "bank.accounts"})["Table"]["TableStatus"] == "DELETING"
-    )
+    assert world.account.tables["bank.accounts"].gone_at
     undo = world.undo_of(reached)
     world.restore(undo)
     assert set(world.account.data().values()) == {SINCE}
