@@ -11,6 +11,7 @@ from shared.steps.publish import publish
 from shared.steps.restore.begin import restore_begin
 from shared.steps.restore.conclude import restore_conclude
 from shared.steps.restore.publish import restore_publish
+from shared.steps.sweep import sweep
 
 handler = StepHandler(
     {
@@ -19,6 +20,7 @@ handler = StepHandler(
         "publish": publish,
         "conclude": conclude,
         "ended": ended,
+        "sweep": sweep,
         "restore_begin": restore_begin,
         "restore_publish": restore_publish,
         "restore_conclude": restore_conclude,

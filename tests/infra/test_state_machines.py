@@ -24,7 +24,7 @@ LAMBDA_TEMPORARY = {
 STEPS_OF = {
     "CheckFunctionArn": {"check"},
     "RunFunctionArn": {
-        *("begin", "judge", "publish", "conclude", "ended"),
+        *("begin", "judge", "publish", "conclude", "ended", "sweep"),
         *("restore_begin", "restore_publish", "restore_conclude"),
     },
     "WindowFunctionArn": {"pause", "capture", "resume"},

@@ -239,14 +239,44 @@ def test_what_plans_a_restore_and_what_carries_it_out_wait_equally_long_for_writ
     assert TEMPLATE["Parameters"]["SafetyQuietSeconds"]["Default"] == 60
 
 
-def test_old_copies_are_looked_for_by_the_clock() -> None:
+def test_old_copies_and_deserted_runs_are_looked_for_by_the_clock() -> None:
     properties = RESOURCES["OldCopiesDue"]["Properties"]
-    (target,) = properties["Targets"]
     assert properties["ScheduleExpression"].startswith("rate(")
-    assert target["Arn"] == {"Fn::GetAtt": ["DatabasesFunction", "Arn"]}
-    assert json.loads(target["Input"]) == {"step": "restore_clean_up"}
-    permission = RESOURCES["OldCopiesDuePermission"]["Properties"]
-    assert permission["SourceArn"] == {"Fn::GetAtt": ["OldCopiesDue", "Arn"]}
+    asked = {target["Arn"]["Fn::GetAtt"][0]: json.loads(target["Input"]) for target in properties["Targets"]}
+    assert asked == {"DatabasesFunction": {"step": "restore_clean_up"}, "RunFunction": {"step": "sweep"}}
+    for name in ("OldCopiesDuePermission", "SweepDuePermission"):
+        assert RESOURCES[name]["Properties"]["SourceArn"] == {"Fn::GetAtt": ["OldCopiesDue", "Arn"]}
+
+
+def test_a_call_by_a_rule_that_fails_for_good_ends_in_the_dead_letter_queue() -> None:
+    """A rule's own DeadLetterConfig knows of calls that could not be delivered only: Lambda drops what fails after that."""
+    rules = [item for item in RESOURCES.values() if item["Type"] == "AWS::Events::Rule"]
+    targets = [target["Arn"] for rule in rules for target in rule["Properties"]["Targets"]]
+    called = {arn["Fn::GetAtt"][0] for arn in targets if "Fn::GetAtt" in arn}
+    assert called == {"RunFunction", "DatabasesFunction"}
+    for name in called:
+        queue = {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+        assert FUNCTIONS[name]["Properties"]["DeadLetterQueue"] == queue
+        role = ROLES[name.replace("Function", "Role")]
+        assert {"Ref": "FailedCalls"} in role["Properties"]["ManagedPolicyArns"]
+
+
+def test_whatever_should_wake_somebody_has_an_alarm() -> None:
+    alarms = {name: item["Properties"] for name, item in RESOURCES.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(alarms) == {
+        f"{name}Alarm" for name in ("RestoresHalted", "RestoresFailed", "BackupsFailed", "WatchdogFired", "DeadLetters")
+    }
+    steps = "".join(path.read_text() for path in (ROOT / "shared" / "steps").rglob("*.py"))
+    for name, alarm in alarms.items():
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
+        metric = name.removesuffix("Alarm")
+        if metric == "DeadLetters":
+            assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetters", "QueueName"]}}]
+        else:
+            assert f'"{metric}"' in steps, "a metric that some step counts"
+            assert f"SUM({metric})" in alarm["Metrics"][0]["Expression"]
+    assert TEMPLATE["Parameters"]["AlarmTopicArn"]["Default"] == ""
 
 
 def test_the_end_of_every_run_that_no_catch_can_see_is_told() -> None:
