@@ -17,16 +17,20 @@ settings.register_profile(
 settings.load_profile("suite")
 SCENARIO_SECONDS = 600
 """A hang ends then. Each wait in a scenario has a limit of its own; together they last long on a machine that is busy."""
+ON_AZURE = "tests/scenarios/azure/"
+_OF_BOTH_ON_AZURE = re.compile(r"[\[-]azure[\]-]")
 _ON_REAL = re.compile(r"[\[-]real[\]-]")
 
 
 class FilesAndControlPlanes(LoadFileScheduling):
-    """Scenarios on the real control plane count as one more file: one worker takes them all, in one world. Several such worlds
-    at once would crowd a small machine so much that time-outs slip."""
+    """Scenarios on the real control plane count as one more file, and those on Azure as another: one worker takes them all, in
+    one world. Several such worlds at once would crowd a small machine so much that time-outs slip."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "scenarios on the real control plane" if _is_on_real(nodeid) else file
+        if _is_on_real(nodeid):
+            return "scenarios on the real control plane"
+        return "scenarios on Azure" if _is_on_azure(nodeid) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndControlPlanes | None:
@@ -40,7 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SCENARIOS):
             item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS))
-    items.sort(key=lambda item: (not item.nodeid.startswith(SCENARIOS), not _is_on_real(item.nodeid)))
+    items.sort(
+        key=lambda item: (
+            not item.nodeid.startswith(SCENARIOS),
+            not _is_on_real(item.nodeid),
+            not _is_on_azure(item.nodeid),
+        )
+    )
+
+
+def _is_on_azure(nodeid: str) -> bool:
+    of_both = nodeid.startswith(SCENARIOS) and _OF_BOTH_ON_AZURE.search(nodeid)
+    return nodeid.startswith(ON_AZURE) or bool(of_both)
 
 
 def _is_on_real(nodeid: str) -> bool:

@@ -1,7 +1,8 @@
 """One world per test worker, cloud and control plane: the cloud with the product deployed, a cluster, and a bank at work. Each
 scenario has releases and plans of its own in it, and leaves settings and tables as it found them.
 
-Scenarios are on AWS unless they are told for both clouds (those with the fixture `cloud`) or are about Azure.
+Scenarios are on AWS; those marked `both_clouds` are on Azure as well, from the same description; those in `azure` are about
+what only Azure has.
 
 A scenario runs on the sandbox's own API server, and once more on kube-apiserver and etcd where KUBEBUILDER_ASSETS names them.
 Those in which the cluster plays no part of its own are marked `stand_in_only`, with the reason.
@@ -47,15 +48,12 @@ QUICK = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    has_its_own = any("control_plane" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
-    if "control_plane" in metafunc.fixturenames and not has_its_own:
+    if "cloud" in metafunc.fixturenames:
         is_one_enough = find_assets() is None or metafunc.definition.get_closest_marker("stand_in_only")
-        planes = [STAND_IN] if is_one_enough else CONTROL_PLANES
-        if "cloud" in metafunc.fixturenames:
-            both = [*(("aws", plane) for plane in planes), ("azure", STAND_IN)]
-            metafunc.parametrize(("cloud", "control_plane"), both, indirect=True)
-        else:
-            metafunc.parametrize("control_plane", planes, indirect=True)
+        places = [("aws", plane) for plane in ([STAND_IN] if is_one_enough else CONTROL_PLANES)]
+        if metafunc.definition.get_closest_marker("both_clouds"):
+            places.append(("azure", STAND_IN))
+        metafunc.parametrize(("cloud", "control_plane"), places, indirect=True)
 
 
 @pytest.fixture(scope="package")
@@ -96,8 +94,10 @@ def _running(deployment: Deployment) -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="package")
-def shared_deployment(aws_deployment: Deployment) -> Deployment:
-    return aws_deployment
+def shared_deployment(request: pytest.FixtureRequest, cloud: str, control_plane: str) -> Deployment:
+    """Only the world that is asked for is started."""
+    found: Deployment = request.getfixturevalue(f"{cloud}_deployment")
+    return found
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ operator does so earlier, from the journal. One way or another pods run again, a
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 from collections.abc import Iterator
@@ -62,15 +61,14 @@ def interrupted(shared_deployment: Deployment) -> Iterator[Interrupted]:
 
 def _stop_when_paused(deployment: Deployment, helm_release: str, execution: Execution) -> None:
     deployment.await_pause(helm_release)
-    states = deployment.world.aws.client("stepfunctions")
-    states.stop_execution(executionArn=execution.arn, error="Operator", cause="stopped while paused")
+    deployment.stop(execution)
 
 
 def _run_to_be_killed(deployment: Deployment, step: str, moments: random.Random) -> subprocess.Popen[str]:
     name = f"dies-in-{step}"
     deployment.world.kube.wait_until_ready(NAMESPACE, f"{name}-scalardb-cluster-node")
     plan = deployment.apply(name, name, drain="1s")
-    deployment.world.aws.kill("-window", {"step": step, "plan": plan}, after_seconds=moments.uniform(0.0, STEPS[step]))
+    deployment.kill(step, plan, after_seconds=moments.uniform(0.0, STEPS[step]))
     return deployment.begin_command("backup", "run", plan, "--wait", "-o", "json")
 
 
@@ -84,8 +82,8 @@ def run_of(deployment: Deployment, plan: str) -> Run:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_run_survives_the_death_of_its_function(deployment: Deployment, interrupted: Interrupted, step: str) -> None:
     run, told = run_of(deployment, f"dies-in-{step}"), interrupted.killed[step]
-    payloads = [json.loads(kill["payload"]) for kill in deployment.world.aws.killed()]
-    assert [payload["step"] for payload in payloads if payload["plan"] == run.plan] == [step], "it was killed, once"
+    killed = [given["step"] for given in deployment.killed() if given["plan"] == run.plan]
+    assert killed == [step], "it was killed, once"
     assert told.code == 0, told.stderr
     assert told.answer["status"] == "succeeded"
     assert run.status is RunStatus.SUCCEEDED

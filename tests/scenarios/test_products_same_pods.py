@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import pytest
+
 from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS
 from infra.sandbox.proof import audit_kept_copies
 from infra.sandbox.world import NAMESPACE, RELEASE
@@ -79,6 +81,7 @@ def hold_at_once(*holds: Callable[[], Run]) -> list[Run]:
         return [running.result() for running in [threads.submit(held) for held in holds]]
 
 
+@pytest.mark.both_clouds
 def test_a_pod_that_ran_unpaused_voids_the_window_by_name(deployment: Deployment) -> None:
     runs = hold_at_once(
         partial(hold, deployment, "scaled", scale_up),
@@ -96,6 +99,7 @@ def test_a_pod_that_ran_unpaused_voids_the_window_by_name(deployment: Deployment
         assert deployment.paused_pods(run.plan) == []
 
 
+@pytest.mark.both_clouds
 def test_a_write_that_changes_no_process_is_noted_and_only_strict_mode_minds_it(deployment: Deployment) -> None:
     annotated, flapped, strict = hold_at_once(
         partial(hold, deployment, "annotated", annotate),
