@@ -70,6 +70,8 @@ class StepHandler:
         self._logger.info("step begins")
         answer = self._loop.run_until_complete(step(request, self._rooms))
         self._measure(answer.pop("metrics", {}), request, answer)
+        for subject, problem in _problems(answer).items():
+            self._logger.error(problem, extra={"subject": subject})
         self._logger.info("step ended", extra={"answer": _short(answer)})
         return answer
 
@@ -86,6 +88,12 @@ class StepHandler:
 def _log_keys(request: Request, name: str, context: Any) -> dict[str, str]:
     keys = {key: str(request[key]) for key in ("plan", "run", "attempt", "database") if request.get(key) is not None}
     return keys | {"step": name, "request_id": getattr(context, "aws_request_id", "")}
+
+
+def _problems(answer: Answer) -> Mapping[str, str]:
+    """What a step could not do and went on, by subject: nothing else would ever say so."""
+    problems = answer.get("problems")
+    return problems if isinstance(problems, Mapping) else {}
 
 
 def _short(answer: Answer) -> Answer:

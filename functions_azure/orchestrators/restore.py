@@ -54,8 +54,9 @@ def restore(context: df.DurableOrchestrationContext) -> Steps[Any]:
         request = {"step": "restore_conclude", "execution": execution, "input": given}
         request |= {"leading_back": leading_back, "error": error}
         concluded = yield from call_step(context, "run", request, CONCLUDING)
-        leading_back = concluded.get("lead_back") is True and steps is not None
+        leading_back = concluded.get("lead_back") is True
         if leading_back:
+            steps = steps or _Restore(context, concluded, cancel)
             continue
         if concluded.get("abandoned") is True:
             # Somebody wanted this way back: it is no failure of this orchestration.
@@ -65,13 +66,17 @@ def restore(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 class _Restore:
-    """The steps of one restore that has begun. Made anew at every replay."""
+    """The steps of one restore that has begun. Made anew at every replay.
+
+    `begun` is the answer of the step that begins; or, for the way back only, of the one that concludes: that one knows the run
+    also when the first failed after it had taken hold of it.
+    """
 
     def __init__(self, context: df.DurableOrchestrationContext, begun: Answer, cancel: Cancel) -> None:
         self._context, self._cancel = context, cancel
         self._of_run: Answer = {key: begun[key] for key in ("run", "plan", "token")}
-        self._databases: list[str] = begun["databases"]
-        self._in_place: bool = begun["in_place"]
+        self._databases: list[str] = begun.get("databases", [])
+        self._in_place: bool = begun.get("in_place", False)
         self._starts, self._replaces_live = 0, False
 
     def go_forward(self) -> Steps[Answer]:

@@ -105,9 +105,9 @@ class RestoreOrder(Value):
     """What a database is told to do. The same for every call of one restore, so a repeated call finds what an earlier one made.
 
     `stamp` (`YYYYMMDDthhmmssz-<8 hex digits>`, the end of the run's id in lower case: RDS identifiers know no other) marks the
-    names of everything this restore makes or sets aside. `at` is the second to restore to. `protection` is what the restore point keeps for this database; None for a
-    plain time. `undo` is the earlier restore that is taken back; then `at` is None and nothing of `protection` is used.
-    `stopped_at` is when the last pod was gone; None side by side.
+    names of everything this restore makes or sets aside. `at` is the second to restore to. `protection` is what the restore
+    point keeps for this database; None for a plain time. `undo` is the earlier restore that is taken back; then `at` is None
+    and nothing of `protection` is used. `stopped_at` is when the last pod was gone; None side by side.
     """
 
     database: Database

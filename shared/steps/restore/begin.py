@@ -113,7 +113,8 @@ def _put_documents(run: Run, scope: RestoreScope, catalog: Catalog) -> None:
     """The record comes last: with it, everything is there. The list of restores comes first: nobody may miss one."""
     listed = restores_of(catalog, run.plan)
     if run.id not in listed:
-        evidence.save(catalog, run.plan, RESTORES, (run.id, *(item for item in listed if _is_kept(item, catalog))))
+        last = max((place for place, item in enumerate(listed) if _is_kept(item, catalog)), default=-1)
+        evidence.save(catalog, run.plan, RESTORES, (run.id, *listed[: last + 1]))
     evidence.save(catalog, run.id, SCOPE, scope)
     evidence.save(catalog, run.id, evidence.PLAN, scope.plan)
     evidence.save(catalog, run.id, evidence.STORAGE, scope.storages)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.model.errors import BackupError, UnknownRun
 from shared.model.plan import Database
 from shared.model.records import replace
-from shared.model.restore import RestorePhase, RestoreRecord, RestoreStage
+from shared.model.restore import DatabaseRestore, RestorePhase, RestoreRecord, RestoreStage
 from shared.model.run import Run, RunStatus
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
@@ -49,7 +49,8 @@ async def restore_clean_up(request: Request, rooms: Rooms) -> Answer:
                 continue
             evidence.save(rooms.catalog, run.id, RECORD, replace(record, discarded=True))
             discarded.append(run.id)
-    return {"discarded": discarded, "waiting": waiting, "problems": problems}
+    metrics = {"CleanUpProblems": len(problems)}
+    return {"discarded": discarded, "waiting": waiting, "problems": problems, "metrics": metrics}
 
 
 def _due(catalog: Catalog, plan: str, now: datetime) -> list[tuple[Run, RestoreRecord]]:
@@ -95,15 +96,19 @@ async def _discard(run: Run, scope: RestoreScope, rooms: Rooms) -> dict[str, str
 
 
 async def _discard_one(run: Run, database: Database, scope: RestoreScope, rooms: Rooms) -> str | None:
+    """What was made before the first progress was stored is found by its names."""
     known = load_progress(rooms.catalog, run.id, database.key)
-    if known is None or known.restored is None or known.restored.stage is RestoreStage.DISCARDED:
-        return None
     order = order_for(database, scope, run.id, rooms.catalog)
+    restored = (known.restored if known else None) or DatabaseRestore(
+        database=database.key, stage=RestoreStage.PREPARING, stamp=order.stamp, at=order.at, began_at=run.started_at
+    )
+    if restored.stage is RestoreStage.DISCARDED:
+        return None
     try:
-        reached = await asyncio.to_thread(rooms.database(database).discard, order, known.restored)
+        reached = await asyncio.to_thread(rooms.database(database).discard, order, restored)
     except BackupError as error:
         return f"{error.message} {error.hint}".strip()
-    began = known.half_began_at if known.half == DISCARD else rooms.clock.now()
+    began = known.half_began_at if known and known.half == DISCARD else rooms.clock.now()
     progress = DatabaseProgress(database=database.key, half=DISCARD, half_began_at=began, restored=reached)
     evidence.save(rooms.catalog, run.id, progress_document(database.key), progress)
     return None if reached.done else ""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.model.checks import failures, summary
+from shared.model.checks import CheckResult, failures, summary
 from shared.model.errors import BackupError, FencedOff, InvalidRequest, NotReady, Temporary
 from shared.model.plan import Database
 from shared.model.records import replace
@@ -17,6 +17,7 @@ from shared.steps.request import Answer, Request, text
 from shared.steps.restore.fence import Restoring, hold, waiting
 from shared.steps.restore.plan import order_for
 from shared.steps.restore.record import DatabaseProgress, load_progress
+from shared.steps.restore.unfinished import ways_on
 
 PREPARE, CUT_OVER = "prepare", "cut-over"
 WAIT_SHARE = 1 / 30
@@ -84,16 +85,22 @@ async def restore_verify(request: Request, rooms: Rooms) -> Answer:
         raise NotReady(f"{', '.join(missing)} is not restored yet.", hint="The steps before this one come first.")
     restoring.enter(RestorePhase.VERIFYING, "restore_verify")
 
-    def verify(database: Database) -> tuple[object, ...]:
+    def verify(database: Database) -> tuple[CheckResult, ...]:
         order = order_for(database, restoring.scope, restoring.run.id, rooms.catalog, restoring.record.stopped_at)
         return rooms.database(database).verify(order, reached[database.key])
 
     found = await asyncio.gather(*(asyncio.to_thread(verify, item) for item in restoring.scope.plan.databases))
     results = tuple(result for checked in found for result in checked)
-    restoring.save(verified=results)
-    if failures(restoring.record.verified):
-        raise NotReady(f"What was restored is not what was promised. {summary(restoring.record.verified)}")
+    way_out = ways_on(restoring.run, rooms.catalog) if restoring.in_place else ""
+    restoring.save(verified=tuple(_with_way_out(result, way_out) for result in results))
+    if failures(results):
+        raise NotReady(f"What was restored is not what was promised. {summary(results)}", hint=way_out)
     return {"ok": True, "checks": len(results)}
+
+
+def _with_way_out(result: CheckResult, way_out: str) -> CheckResult:
+    """Whoever reads a failed check needs to know what can be done about the restore, too."""
+    return replace(result, hint=f"{result.hint} {way_out}".strip()) if failures([result]) else result
 
 
 def _open(restoring: Restoring, request: Request, half: str, rooms: Rooms) -> tuple[Database, DatabaseProgress]:

@@ -6,11 +6,11 @@ from shared.model.errors import UnknownRun
 from shared.model.run import Cause, Run, RunKind, RunStatus
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Execution, Request, text
-from shared.steps.restore.conclude import tell
+from shared.steps.restore.conclude import tell, way_out
 from shared.steps.restore.payload import STARTED_BY
 from shared.steps.restore.publish import tell_success
 from shared.steps.restore.record import load_record
-from shared.steps.restore.unfinished import give_back, prober, record_unbegun, settle_deserted, ways_on
+from shared.steps.restore.unfinished import give_back, prober, record_unbegun, settle_deserted
 
 
 def is_restore(given: object) -> bool:
@@ -34,8 +34,7 @@ async def restore_ended(given: Request, execution: Execution, status: str, rooms
     if run.status is not RunStatus.RUNNING:
         return _told_already(run, status, rooms)
     run = settle_deserted(run, rooms, rooms.clock.now(), cause)
-    answer = tell(run, rooms)
-    return answer | ({"next": ways_on(run, rooms.catalog)} if run.status is RunStatus.HALTED else {})
+    return tell(run, rooms) | {"next": way_out(run, rooms)}
 
 
 def _told_already(run: Run, status: str, rooms: Rooms) -> Answer:

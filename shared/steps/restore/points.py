@@ -11,10 +11,11 @@ from shared.model.naming import listed
 from shared.model.plan import Plan
 from shared.model.restore import INCONSISTENT_TIME, LATEST, RestorePhase, RestoreRecord, RestoreRequest, Target
 from shared.model.restore_point import PointPhase, RestorePoint
-from shared.model.run import RunKind, RunStatus
+from shared.model.run import Run, RunKind, RunStatus
 from shared.model.times import iso, parse_instant
 from shared.steps.ports import Catalog
-from shared.steps.restore.record import load_record
+from shared.steps.restore.record import load_record, restores_of
+from shared.steps.restore.unfinished import has_touched_live, payload
 
 _BEGINS_LIKE_A_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]|$)")
 
@@ -102,7 +103,8 @@ def require_undoable(run_id: str, catalog: Catalog, now: datetime) -> RestoreRec
 
     Raises:
         UnknownRun: no such run.
-        InvalidRequest: there is nothing to take back, or not any more; the message says why.
+        InvalidRequest: there is nothing to take back, or not any more, or a later restore would go with it; the message says
+            why.
     """
     run, record = catalog.run(run_id), load_record(catalog, run_id)
     if run.kind is not RunKind.RESTORE or record is None:
@@ -124,4 +126,32 @@ def require_undoable(run_id: str, catalog: Catalog, now: datetime) -> RestoreRec
             f"What run {run_id} had replaced was kept{until} and cannot be brought back any more.",
             hint="keep_old of the next restore says how long it is kept.",
         )
+    if run.status is RunStatus.HALTED and not has_touched_live(catalog, run_id):
+        raise InvalidRequest(
+            f"Run {run_id} has replaced nothing that is live yet, so there is nothing to undo.",
+            hint=f"Go on with {payload('continue', run_id)}, or give it up with {payload('abandon', run_id)}.",
+        )
+    if later := _in_effect_after(run, record, catalog):
+        raise InvalidRequest(
+            f"After run {run_id} the plan was restored by {listed(later)}: to undo {run_id} alone would take that back without "
+            "a word.",
+            hint=f"Undo the newest first: {payload('undo', later[-1])}.",
+        )
     return record
+
+
+def _in_effect_after(run: Run, record: RestoreRecord, catalog: Catalog) -> list[str]:
+    """Later restores in place of the same databases, oldest first. One and its undo cancel each other out."""
+    listed_runs = restores_of(catalog, run.plan)
+    later = listed_runs[: listed_runs.index(run.id)] if run.id in listed_runs else ()
+    databases: dict[str, set[str]] = {}
+    for other in reversed(later):
+        made = load_record(catalog, other)
+        if made is None or made.plan.request.target is not Target.IN_PLACE:
+            continue
+        if made.phase is not RestorePhase.FINISHED and not made.undone_by:
+            continue
+        if databases.pop(made.plan.undo_of, None) is None:
+            databases[other] = {item.database for item in made.plan.databases}
+    mine = {item.database for item in record.plan.databases}
+    return [other for other, its in databases.items() if its & mine]

@@ -21,7 +21,8 @@ from shared.steps.ports import Catalog
 RECORD = "restore"
 SCOPE = "restore-scope"
 RESTORES = "restores"
-"""Beside the plan: the ids of its restores whose copies are not discarded, the newest first."""
+"""Beside the plan: the ids of its restores, the newest first, down to the oldest whose copies are not discarded. An undo has to
+know what came after the restore that it takes back."""
 
 
 class RestoreScope(Value):

@@ -11,9 +11,10 @@ from shared.model.run import Run, RunStatus
 from shared.model.times import iso
 from shared.steps.ports import Rooms
 from shared.steps.request import Answer, Request, text
+from shared.steps.restore.conclude import way_out
 from shared.steps.restore.plan_text import duration
 from shared.steps.restore.record import DatabaseProgress, all_progress, load_record, load_scope, restores_of
-from shared.steps.restore.unfinished import payload, ways_on
+from shared.steps.restore.unfinished import payload
 
 
 async def restore_status(request: Request, rooms: Rooms) -> Answer:
@@ -81,8 +82,8 @@ def _releases(record: RestoreRecord) -> dict[str, str]:
 
 
 def _next(run: Run, record: RestoreRecord, rooms: Rooms) -> str:
-    if run.status is RunStatus.HALTED:
-        return ways_on(run, rooms.catalog)
+    if run.status in (RunStatus.HALTED, RunStatus.FAILED, RunStatus.INTERRUPTED):
+        return way_out(run, rooms)
     is_kept = record.kept_until is not None and record.kept_until > rooms.clock.now() and not record.discarded
     if run.status is RunStatus.SUCCEEDED and is_kept and not record.undone_by and record.stopped:
         return f"{payload('undo', run.id)} takes it back."

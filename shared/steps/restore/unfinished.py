@@ -33,6 +33,20 @@ def needs_nobody(record: RestoreRecord | None) -> bool:
     return record is None or record.phase in _UNTOUCHED or record.plan.request.target is Target.SIDE_BY_SIDE
 
 
+def left_unfinished(undo: RestoreRecord | None, catalog: Catalog) -> Run | None:
+    """The restore that `undo` takes back, if that came to no end: then its databases are at different points in time and its
+    pods are gone, and a failed undo changes nothing of that. None when there is sound data for the pods to go back to."""
+    taken_back = load_record(catalog, undo.plan.undo_of) if undo is not None and undo.plan.undo_of else None
+    if taken_back is None or taken_back.phase is RestorePhase.FINISHED:
+        return None
+    return catalog.run(taken_back.run)
+
+
+def halted_beside(run: str, plan: str, catalog: Catalog) -> Run | None:
+    """The newest other restore of the plan that is halted: whatever becomes of `run`, somebody has to go on with that one."""
+    return next((item for item in _restores(catalog, plan) if item.id != run and item.status is RunStatus.HALTED), None)
+
+
 def refuse_beside_unfinished(run: Run, rooms: Rooms, undo_of: str = "") -> None:
     """For whoever holds the plan: no other restore of it may be half way. One whose execution has died is settled first.
 
@@ -54,13 +68,18 @@ def refuse_beside_unfinished(run: Run, rooms: Rooms, undo_of: str = "") -> None:
 
 
 def settle_deserted(run: Run, rooms: Rooms, now: datetime, cause: Cause | None = None) -> Run:
-    """A restore whose execution ended without a word: interrupted when it had touched nothing, else halted."""
+    """A restore whose execution ended without a word: interrupted when it had touched nothing, else halted. An undo of a halted
+    restore that had touched nothing leaves that one as it was, to be continued or undone."""
     catalog, record = rooms.catalog, load_record(rooms.catalog, run.id)
     cause = cause or Cause(
         code="Interrupted",
         message=f"The execution ended during {run.step or 'its start'} without a word, and its lease ran out.",
         hint="Look at the execution in the console: it was stopped, timed out, or its engine failed.",
     )
+    below = left_unfinished(record, catalog)
+    if below is not None and not has_touched_live(catalog, run.id):
+        cause = replace(cause, hint=ways_on(below, catalog))
+        return catalog.save_run(replace(run, status=RunStatus.INTERRUPTED, ended_at=now, cause=cause))
     if needs_nobody(record):
         if record is not None:
             evidence.save(catalog, run.id, RECORD, replace(record, phase=RestorePhase.LED_BACK))
@@ -116,6 +135,12 @@ def require_continuable(run: Run, action: str, catalog: Catalog) -> None:
         raise InvalidRequest(
             f"Run {run.id} has begun to replace live data, so it cannot be abandoned.",
             hint=f"Take it back with {payload('undo', run.id)}, or go on with {payload('continue', run.id)}.",
+        )
+    below = left_unfinished(load_record(catalog, run.id), catalog)
+    if action == "abandon" and below is not None:
+        raise InvalidRequest(
+            f"Run {run.id} takes back restore {below.id}, which is half way: there is no sound data to start the releases on.",
+            hint=f"Go on with {payload('continue', run.id)}.",
         )
 
 

@@ -13,6 +13,7 @@ from tests.unit.steps.restore.stores import host_of
 from tests.unit.steps.restore.world import AURORA, LEDGER, POINT_ID, RDS, TABLES, RestoreWorld
 
 GOOD = {TABLES.key: "good", RDS.key: "good", AURORA.key: "good"}
+NOTHING_DUE = {"discarded": [], "waiting": [], "problems": {}, "metrics": {"CleanUpProblems": 0}}
 SPOILT = dict.fromkeys(GOOD, "spoilt")
 
 
@@ -106,11 +107,11 @@ async def test_waits_grow_so_that_hours_fit_into_an_engines_history(world: Resto
 
 async def test_old_copies_are_deleted_when_their_time_is_over_and_not_before(world: RestoreWorld) -> None:
     _, run = await RestoreEngine(world).restore()
-    assert await restore_clean_up({}, world) == {"discarded": [], "waiting": [], "problems": {}}
+    assert await restore_clean_up({}, world) == NOTHING_DUE
     world.clock.advance(73 * 3600)
     assert (await restore_clean_up({}, world))["waiting"] == [run.id]
     assert (await restore_clean_up({}, world))["discarded"] == [run.id]
     assert [len(store.deleted) for store in world.stores.values()] == [1, 1, 0], "what kept its own name bears no stamp"
     assert world.reads() == GOOD
     assert load_record(world.stored, run.id).discarded
-    assert await restore_clean_up({}, world) == {"discarded": [], "waiting": [], "problems": {}}
+    assert await restore_clean_up({}, world) == NOTHING_DUE

@@ -17,7 +17,12 @@ from tests.unit.steps.restore.world import POINT_AT, RestoreWorld
 from tests.unit.steps.world import START
 
 PLAN = RestorePlan(
-    id="", request=RestoreRequest(plan="orders-prod"), point="p", at=POINT_AT, made_at=START.replace(microsecond=0), databases=()
+    id="",
+    request=RestoreRequest(plan="orders-prod"),
+    point="p",
+    at=POINT_AT,
+    made_at=START.replace(microsecond=0),
+    databases=(),
 )
 OTHERS = (
     replace(PLAN, request=RestoreRequest(plan="orders-test")),
