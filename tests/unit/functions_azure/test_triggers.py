@@ -290,6 +290,12 @@ async def test_instances_that_ended_long_ago_are_purged_and_those_that_repeated_
     assert timers.KEPT > timers.LONGEST_DELAY
 
 
+async def test_runs_are_swept_by_one_orchestration_at_a_time(engine: FakeEngine) -> None:
+    for _ in range(2):
+        await function(timers.sweep_runs)(None, BINDING)
+    assert list(engine.of("sweep")) == ["sweep"]
+
+
 # -- the app
 
 
@@ -299,14 +305,16 @@ def test_the_app_has_every_orchestrator_activity_and_trigger_by_its_name() -> No
         called.setdefault(item.trigger, set()).add(item.called)
     assert called["orchestrationTrigger"] == {
         "backup", "watchdog", "protect_database", "restore", "restore_database", "restore_pods", "restore_request",
-        "check_plan", "describe", "unpause", "record_end", "clean_up",
+        "check_plan", "describe", "unpause", "record_end", "clean_up", "sweep",
     }  # fmt: skip
     assert called["activityTrigger"] == {
         "arm", "cancel_children", "check", "describe", "run", "window", "watchdog", "protect", "restore", "applications",
         "databases",
     }  # fmt: skip
     assert called["httpTrigger"] == {"backup_by_http", "restore_by_http"}
-    assert called["timerTrigger"] == {"start_due_plans", "look_after_runs", "discard_old_copies", "purge_old_instances"}
+    assert called["timerTrigger"] == {
+        "start_due_plans", "look_after_runs", "discard_old_copies", "sweep_runs", "purge_old_instances",
+    }  # fmt: skip
     assert called["eventGridTrigger"] == {"on_event"}
 
 
