@@ -225,8 +225,7 @@ def test_a_container_is_started_again_in_its_pod_where_the_job_says_on_failure(c
 
 
 def test_a_job_that_is_over_its_deadline_fails_once_its_pod_is_gone(client: ClusterClient) -> None:
-    # One that ended with 0 when asked to stop would have succeeded, and the Job failed all the same.
-    name = new(client, env={"IGNORE_TERM": "1"}, pod={"terminationGracePeriodSeconds": 1}, activeDeadlineSeconds=1)
+    name = new(client, pod={"terminationGracePeriodSeconds": 1}, activeDeadlineSeconds=1)
     found = ended(client, name)
     assert conditions(found) == {"FailureTarget": "DeadlineExceeded", "Failed": "DeadlineExceeded"}
     assert (found["status"]["failed"], pods_of(client, name)) == (1, [])
@@ -254,9 +253,12 @@ def test_a_deleted_job_takes_its_running_pod_along(client: ClusterClient) -> Non
 
 
 def test_a_pod_that_somebody_deletes_counts_as_failed(client: ClusterClient) -> None:
-    name = new(client, env={"IGNORE_TERM": "1"})
-    client.delete_pod("default", pod_where(client, name, is_running)["metadata"]["name"], grace_seconds=1)
+    """Also one that ends well when it is asked to stop, and at once: no other takes its place."""
+    name = new(client)
+    pod = pod_where(client, name, is_running)["metadata"]["name"]
+    client.delete_pod("default", pod, grace_seconds=1)
     assert conditions(ended(client, name))["Failed"] == "BackoffLimitExceeded"
+    assert {each["metadata"]["name"] for each in pods_of(client, name)} <= {pod}
 
 
 def test_an_ended_job_is_deleted_when_its_time_is_over(client: ClusterClient) -> None:

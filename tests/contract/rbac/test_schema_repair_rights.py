@@ -138,3 +138,15 @@ def test_a_schema_file_that_is_not_there_holds_the_job_and_nothing_is_repaired(
     cluster.admin.wait_until(PODS, NAMESPACE, holds, "the pod waits for its ConfigMap")
     assert not work.until(lambda reached: True, reached).done
     cluster.admin.delete(JOBS, NAMESPACE, reached.job)
+
+
+def test_an_image_that_cannot_be_pulled_fails_the_repair_at_its_deadline(cluster: LiveCluster, role: KubernetesApi) -> None:
+    work = Repair(Recorder(role), cluster)
+    image = "registry.invalid/scalardb-schema-loader:3.19.0"
+    work.release = replace(work.release, schema_loader=replace(UNDER_TEST, image=image))
+    reached = work.until(lambda reached: reached.job)
+    cluster.admin.patch(JOBS, NAMESPACE, reached.job, {"spec": {"activeDeadlineSeconds": 1}})
+    failed = work.until(lambda reached: reached.problem, reached)
+    assert "DeadlineExceeded: Job was active longer than specified deadline" in failed.problem
+    assert not failed.done
+    cluster.admin.delete(JOBS, NAMESPACE, reached.job)

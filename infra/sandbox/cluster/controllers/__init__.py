@@ -1,1 +1,1 @@
-"""Deployment, ReplicaSet and garbage-collection controllers, as clients of the API."""
+"""Deployment, ReplicaSet, Job and garbage-collection controllers, as clients of the API."""

@@ -51,9 +51,10 @@ class _Ends:
         return len(self._succeeded) - self.succeeded
 
     def note(self, pod: Document, *, is_gone: bool) -> None:
-        """The first end that is seen of a pod counts; one that vanishes has failed."""
-        phase = pod["status"].get("phase")
-        if pod["metadata"]["uid"] in self._succeeded or not (is_gone or phase in ("Succeeded", "Failed")):
+        """The first end that is seen of a pod counts; one that is being deleted or has vanished has failed
+        (podReplacementPolicy TerminatingOrFailed)."""
+        phase, is_going = pod["status"].get("phase"), is_gone or "deletionTimestamp" in pod["metadata"]
+        if pod["metadata"]["uid"] in self._succeeded or not (is_going or phase in ("Succeeded", "Failed")):
             return
         self._succeeded[pod["metadata"]["uid"]] = phase == "Succeeded"
         if phase != "Succeeded":
@@ -149,7 +150,7 @@ def _verdict(job: Document, started_at: datetime, ends: _Ends, active: list[Docu
     spec = job["spec"]
     if ends.succeeded >= spec.get("completions", 1):
         return _COMPLETE
-    if ends.failed > spec["backoffLimit"] or _restarts(active) > spec["backoffLimit"]:
+    if ends.failed > spec["backoffLimit"] or _restarts(active) >= max(1, spec["backoffLimit"]):
         return _BACKOFF
     if any(left <= 0 for left in _seconds_left(job, started_at)):
         return _DEADLINE
