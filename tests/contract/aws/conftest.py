@@ -4,24 +4,17 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.sandbox.aws import process
 from infra.sandbox.aws.process import RunningAws
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = "arn:aws:iam::123456789012:role/Backup"
 FAST = {"lag_seconds": 0, "restore_seconds": 0, "backup_seconds": 0, "delete_seconds": 0, "update_seconds": 0}
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAws]:
-    with process.start(ROOT, log_file=tmp_path_factory.mktemp("aws") / "server.log") as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every test of the contract runs on every implementation of the port `Catalog`; the one on DynamoDB also over the wire, on the
+"""Every test of the contract runs on every implementation of the port `Catalog`; the one on DynamoDB over the wire, on the
 sandbox's strict server. Where AZURITE_TABLE_URL names an Azurite, it runs there too."""
 
 from __future__ import annotations
@@ -6,13 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from infra.sandbox.aws import process
 from infra.sandbox.aws.process import RunningAws
 from shared.catalog.azure_table import AzureTableCatalog
 from shared.catalog.dynamodb import DynamoDbCatalog, table_definition
@@ -22,9 +20,8 @@ from tests.contract.catalog.azure_tables import AZURITE, TableAccount, azurite_c
 
 REGION = "ap-northeast-1"
 TABLE = "catalog"
-ROOT = Path(__file__).parents[3]
 TABLES = count(1)
-IMPLEMENTATIONS = ["memory", "dynamodb", "dynamodb-served", "azure-table", *(["azurite"] if AZURITE in os.environ else [])]
+IMPLEMENTATIONS = ["memory", "dynamodb", "azure-table", *(["azurite"] if AZURITE in os.environ else [])]
 
 
 @pytest.fixture
@@ -41,13 +38,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAws]:
-    with process.start(ROOT, log_file=tmp_path_factory.mktemp("aws") / "server.log") as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def served_client(server: RunningAws) -> object:
+    server.reset()
     return server.client("dynamodb", max_pool_connections=16)
 
 
@@ -75,8 +67,6 @@ def catalog(request: pytest.FixtureRequest) -> Catalog:
     match request.param:
         case "memory":
             return MemoryCatalog()
-        case "dynamodb":
-            return DynamoDbCatalog(TABLE, request.getfixturevalue("aws"))
         case "azure-table":
             return request.getfixturevalue("azure_table")
         case "azurite":

@@ -105,7 +105,7 @@ def test_leases_in_memory_hold_under_any_order() -> None:
 def test_leases_in_dynamodb_hold_under_any_order(aws: boto3.Session) -> None:
     catalog, fresh = DynamoDbCatalog(TABLE, aws), iter(range(10**6))
     machine = machine_on(lambda: (catalog, f"plan-{next(fresh)}"))
-    relaxed = settings(max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    relaxed = settings(max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(machine, settings=relaxed)
 
 

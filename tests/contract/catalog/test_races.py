@@ -35,7 +35,7 @@ class OneCallAtATime:
         return call
 
 
-@pytest.fixture(params=[name for name in IMPLEMENTATIONS if name != "dynamodb-served"])
+@pytest.fixture(params=IMPLEMENTATIONS)
 def catalog(request: pytest.FixtureRequest) -> Catalog:
     match request.param:
         case "memory":

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.sandbox.aws import process
 from infra.sandbox.aws.process import RunningAws
 from tests.contract.databases.scalardb import ScalarDb
 
-ROOT = Path(__file__).resolve().parents[3]
 QUICK = {"lag_seconds": 0, "restore_seconds": 0.3, "backup_seconds": 0.2, "delete_seconds": 0.1, "update_seconds": 0.1}
 
 
@@ -28,12 +24,6 @@ class WallClock:
 
     async def sleep(self, seconds: float) -> None:
         raise AssertionError("only the probe sleeps, and it has a clock of its own")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAws]:
-    with process.start(ROOT, log_file=tmp_path_factory.mktemp("aws") / "server.log") as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

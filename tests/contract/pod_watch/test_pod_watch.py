@@ -100,7 +100,7 @@ def test_a_bookmark_moves_a_quiet_release_along_so_that_its_position_does_not_ex
     key, first = cluster.release.key, before[0].resource_version
     with releases.watch(before) as watch:
         let_history_go_on(cluster)
-        eventually(lambda: watch.report().positions[key] != first, "a bookmark has come", 60)
+        eventually(lambda: watch.report().positions[key] != first, "a bookmark has come", 100)
         assert codes(before, watch.report()) == set()
 
 
