@@ -14,7 +14,7 @@ from typing import Any
 from azure.durable_functions import DurableOrchestrationContext
 
 from functions_azure.calling import Answer, Cancel, StepFailed, Steps, call_step, show, wait_seconds
-from functions_azure.retries import MOVING_PODS, NEVER, Retry
+from functions_azure.retries import NEVER, Retry
 from shared.model.times import iso, parse_instant
 
 ADVANCES_PER_HISTORY = 10
@@ -111,7 +111,7 @@ def advance_until_done(
                 return {"ok": False, "error": "TimedOut", "cause": cause}
             yield from wait_seconds(context, answer["wait_seconds"], cancel)
             if answer.get("look"):
-                yield from call_step(context, "applications", request | {"step": "restore_look"}, MOVING_PODS, cancel)
+                yield from call_step(context, "applications", request | {"step": "restore_look"}, retry, cancel)
     except StepFailed as failed:
         return {"ok": False, "error": failed.error, "cause": failed.cause}
     context.continue_as_new(given | {"until": until})

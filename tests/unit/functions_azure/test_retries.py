@@ -27,6 +27,7 @@ BY_STEP = {
     "restore_begin": retries.RESTORING,
     "restore_check": retries.RESTORING,
     "restore_stop": retries.MOVING_PODS,
+    "restore_look": retries.RESTORING_DATABASE,
     "restore_lead": retries.RESTORING,
     "restore_start": retries.MOVING_PODS,
     "restore_verify": retries.RESTORING,
