@@ -202,6 +202,23 @@ def test_side_by_side_leaves_the_live_tables_alone_and_is_discarded_by_its_stamp
     assert {backup["BackupArn"] for backup in scalardb.backups()} == kept
 
 
+def test_a_second_stop_before_the_cut_over_makes_another_safety_backup_beside_the_first(scalardb: ScalarDb) -> None:
+    scalardb.add_tables("bank.accounts")
+    scalardb.put("bank.accounts", "a", "before")
+    point = scalardb.next_whole_second()
+    restores = Restores(scalardb, scalardb.protect_to_the_end(point, scalardb.access()))
+    access = restores.access()
+    prepared = until_done(lambda previous: access.restore(restores.order(), previous), None)
+    begun = access.cut_over(restores.order(), prepared)
+    scalardb.put("bank.accounts", "a", "late")
+    restores.stopped_at = datetime.now(UTC)
+    restored = restores.run(restores.order(), access, begun)
+    assert scalardb.values("bank.accounts") == {"a": "before"}
+    made = {backup["BackupArn"]: backup["BackupCreationDateTime"] for backup in scalardb.backups()}
+    assert min(made[item.kept] for item in restored.items) > restores.stopped_at
+    assert {item.kept for item in prepared.items} < made.keys()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_processes_that_die_again_and_again_end_in_the_same_restore(restores: Restores, seed: int) -> None:
     scalardb, dice, order = restores.scalardb, random.Random(seed), restores.order()

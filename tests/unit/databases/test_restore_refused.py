@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from shared.databases.dynamodb.calls import Calls, RegionClients
+from shared.databases.dynamodb.rates import Rates
+from shared.databases.dynamodb.restore_items import TablePhase
+from shared.databases.dynamodb.restore_moves import Moves
 from shared.model.checks import failures
 from shared.model.errors import Conflict, Forbidden, Misconfigured
-from shared.model.restore import DatabaseRestore
+from shared.model.restore import DatabaseRestore, ItemRestore
+from tests.unit.databases.fake_clock import FakeClock
 from tests.unit.databases.restore_world import AT_POINT, SINCE, RestoreWorld
 
 RESTORE = "restore_table_from_backup"
@@ -78,6 +84,40 @@ def test_a_table_that_is_refused_lets_those_that_wait_for_a_slot_go_first_and_no
     world.cut_over(reports[-1])
     assert set(world.account.data().values()) == {AT_POINT}
     world.assert_nothing_was_lost()
+
+
+def test_a_refused_table_that_waits_for_a_slot_of_others_still_keeps_every_other_from_being_deleted() -> None:
+    world = RestoreWorld(most=1)
+    reached = world.prepare()
+    world.account.faults[RESTORE] = ["AccessDeniedException"]
+    while not any(item.phase == "refused" for item in reached.items):
+        world.clock.advance(1)
+        reached = world.access.cut_over(world.order(), reached)
+    of_another = world.account.add("scalar-backup.restored.20251124t050000z.bank.accounts", age=0)
+    of_another.active_at = world.clock.now() + timedelta(seconds=60)
+    for _ in range(5):
+        world.clock.advance(1)
+        reached = world.access.cut_over(world.order(), reached)
+    assert len(world.account.deletions) == 1
+    world.clock.advance(60)
+    world.cut_over(reached)
+    assert set(world.account.data().values()) == {AT_POINT}
+
+
+def test_the_table_that_was_refused_longest_ago_is_tried_first() -> None:
+    clock = FakeClock()
+    now, calls = clock.now(), Calls(RegionClients(None, "ap-northeast-1"), Rates(clock.monotonic, clock.advance))
+    ages = {"first": 20, "second": 10}
+    earlier = {name: ItemRestore(name=name, phase="refused", since=now - timedelta(seconds=ages[name])) for name in ages}
+    moves = Moves(tuple(earlier.values()), now, calls)
+
+    def refused(item: ItemRestore) -> ItemRestore:
+        raise Forbidden(f"{item.name} may not be restored.")
+
+    moves.each([earlier["first"]], refused, failed_phase=TablePhase.REFUSED)
+    assert [item.name for item in moves.within(TablePhase.REFUSED)] == ["second"]
+    later = Moves(moves.items, now, calls)
+    assert [item.name for item in later.within(TablePhase.REFUSED)] == ["second", "first"]
 
 
 def test_a_single_table_goes_ahead_until_its_restore_is_accepted() -> None:
