@@ -156,7 +156,7 @@ def metrics_of_the_steps() -> set[str]:
 
 def test_alerts_are_about_metrics_that_steps_give() -> None:
     counted = {each["metric"] for each in MONITORING.variables["counted"]}
-    assert counted >= {"WatchdogFired", "BackupsFailed", "RestoresHalted"}
+    assert counted >= {"WatchdogFired", "BackupsFailed", "RestoresHalted", "CleanUpProblems"}
     assert counted | {"BackupsSucceeded"} <= metrics_of_the_steps()
     assert '"BackupsSucceeded"' in query("silence")
 

@@ -264,7 +264,8 @@ def test_a_call_by_a_rule_that_fails_for_good_ends_in_the_dead_letter_queue() ->
 def test_whatever_should_wake_somebody_has_an_alarm() -> None:
     alarms = {name: item["Properties"] for name, item in RESOURCES.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(alarms) == {
-        f"{name}Alarm" for name in ("RestoresHalted", "RestoresFailed", "BackupsFailed", "WatchdogFired", "DeadLetters")
+        f"{name}Alarm"
+        for name in ("RestoresHalted", "RestoresFailed", "BackupsFailed", "WatchdogFired", "CleanUpProblems", "DeadLetters")
     }
     steps = "".join(path.read_text() for path in (ROOT / "shared" / "steps").rglob("*.py"))
     for name, alarm in alarms.items():

@@ -38,6 +38,12 @@ var counted = [
     title: 'A restore failed'
     description: 'The run\'s cause and hint: scalar-backup runs show RUN.'
   }
+  {
+    metric: 'CleanUpProblems'
+    severity: 3
+    title: 'Copies of a restore cannot be deleted'
+    description: 'Their time is over and they go on costing money. The error lines of the step restore_clean_up say what keeps each.'
+  }
 ]
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {

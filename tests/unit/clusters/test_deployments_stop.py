@@ -127,6 +127,7 @@ def test_whoever_scales_it_up_again_is_named_and_not_fought() -> None:
     with pytest.raises(Conflict, match=r"is at 2 again; .* argocd-controller at 2026-11-24T03:05:00Z") as caught:
         stop(cluster, progress)
     assert "Suspend" in caught.value.hint
+    assert "--replicas=0" in caught.value.hint, "what to do before a halted restore goes on"
     assert cluster.writes == writes
 
 

@@ -75,6 +75,17 @@ def test_an_error_of_the_product_keeps_its_name_for_the_state_machine(capsys: py
     assert (line["error"], line["hint"]) == ("PodsMayBePaused", "Run unpause.")
 
 
+def test_what_a_step_could_not_do_and_went_on_is_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    async def clean_up(request: Any, rooms: Any) -> dict[str, Any]:
+        return {"problems": {"run-1 rds:orders-db": "A release is led to it."}}
+
+    made = StepHandler({"clean_up": clean_up})
+    made({"step": "clean_up"}, CONTEXT)
+    made.close()
+    (line,) = [line for line in lines(capsys) if line.get("level") == "ERROR"]
+    assert (line["message"], line["subject"]) == ("A release is led to it.", "run-1 rds:orders-db")
+
+
 @pytest.mark.parametrize(("event", "words"), [("text", "a text"), ({}, "'step'"), ({"step": "erase"}, "it has pause")])
 def test_an_event_that_is_no_request_is_refused_in_words(event: Any, words: str) -> None:
     with a_handler() as handler, pytest.raises(InvalidRequest, match=words):

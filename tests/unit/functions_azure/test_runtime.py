@@ -52,6 +52,16 @@ async def test_an_answer_comes_without_its_metrics_which_are_a_line_each(caplog:
     assert all(line.get("run", "r-1") == "r-1" for line in lines)
 
 
+async def test_what_a_step_could_not_do_and_went_on_is_a_line_each(caplog: pytest.LogCaptureFixture) -> None:
+    async def step(request: Any, rooms: Any) -> dict[str, Any]:
+        return {"problems": {"run-1 mysql:orders": "A release is led to it."}}
+
+    with caplog.at_level(logging.INFO, "scalar_backup"):
+        await call(step)
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.levelname == "ERROR"]
+    assert (line["message"], line["subject"]) == ("A release is led to it.", "run-1 mysql:orders")
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

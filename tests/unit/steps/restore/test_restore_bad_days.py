@@ -10,7 +10,7 @@ from shared.model.run import Run, RunStatus
 from shared.model.times import iso
 from shared.steps.begin import begin
 from shared.steps.restore import restore_begin, restore_clean_up, restore_prepare
-from shared.steps.restore.record import load_record
+from shared.steps.restore.record import load_progress, load_record, progress_document
 from tests.unit.steps.machine import Killed, Stopped
 from tests.unit.steps.restore.engine import RestoreEngine
 from tests.unit.steps.restore.stores import not_ready
@@ -372,3 +372,37 @@ def continuing(world: RestoreWorld, run: str) -> dict:
         "input": {"action": "continue", "plan": "orders-prod", "run": run},
         "execution": {"id": "arn:execution:another", "started_at": iso(world.clock.now())},
     }
+
+
+# -- clean-up
+
+
+async def test_a_copy_that_was_made_before_the_first_progress_was_stored_is_deleted(
+    world: RestoreWorld, engine: RestoreEngine
+) -> None:
+    original = engine._call
+
+    async def forgetting(target: str, payload: dict) -> object:
+        answer = await original(target, payload)
+        if payload.get("step") == "restore_prepare" and payload.get("database") == RDS.key:
+            world.stored.put_document(payload["run"], progress_document(RDS.key), None)
+            raise Killed
+        return answer
+
+    engine._call = forgetting  # type: ignore[method-assign]
+    _, run = await engine.restore()
+    assert (run.status, len(world.stores[RDS.key].copies)) == (RunStatus.FAILED, 2)
+    assert load_progress(world.stored, run.id, RDS.key) is None
+    world.clock.advance(3600)
+    gone = [(await restore_clean_up({}, world))["discarded"] for _ in range(2)]
+    assert gone == [[], [run.id]]
+    assert list(world.stores[RDS.key].copies) == ["orders-db"]
+
+
+async def test_a_clean_up_that_cannot_succeed_is_counted_with_what_keeps_it(world: RestoreWorld, engine: RestoreEngine) -> None:
+    _, run = await engine.restore()
+    world.stores[RDS.key].problems["discard"] = not_ready("A release is led to it.")
+    world.clock.advance(73 * 3600)
+    answer = await restore_clean_up({}, world)
+    assert answer["problems"] == {f"{run.id} {RDS.key}": "A release is led to it. Mend it."}
+    assert answer["metrics"] == {"CleanUpProblems": 1}
