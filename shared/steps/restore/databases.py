@@ -23,7 +23,7 @@ PREPARE, CUT_OVER = "prepare", "cut-over"
 WAIT_SHARE = 1 / 30
 """Of the time that a half has taken so far. Waiting this much longer between two looks keeps an engine's history of many hours
 short, and makes no restore more than a thirtieth longer."""
-LONGEST_GROWN_WAIT_SECONDS = 60.0
+LONGEST_GROWN_WAIT_SECONDS = 300.0
 LOOK_EVERY = timedelta(minutes=3)
 """A cut-over may take hours, and whatever writes in between is lost with what is replaced. Rarer than the calls, because every
 look is a part of the engine's history."""
