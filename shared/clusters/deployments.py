@@ -67,7 +67,7 @@ def advance_stop(
     if replicas and previous.asked:
         raise Conflict(
             f"Deployment {namespace}/{deployment} was stopped and is at {replicas} again; {_last_scaled_by(found)}.",
-            hint=f"Its pods may write into what is being restored. {_SUSPEND_HINT} Before a halted restore is continued or undone, "
+            hint=f"Its pods may write into what is being restored. {_SUSPEND_HINT} Before a halted restore is continued, "
             f"bring it to 0: kubectl -n {namespace} scale deployment {deployment} --replicas=0.",
         )
     if previous.done and previous.generation not in (None, found["metadata"]["generation"]):

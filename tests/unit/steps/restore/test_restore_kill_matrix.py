@@ -215,6 +215,42 @@ async def test_a_halt_that_is_cut_off_anywhere_is_a_halt_and_can_be_continued() 
             assert final_state(world, run) == expected, striker.where
 
 
+async def failing_undo_under(striker: Any) -> tuple[RestoreWorld, RestoreEngine, dict[str, Any], Run]:
+    """An undo that cannot be prepared, of a restore that is halted with a database at each time. The last is that restore."""
+    switch = Switch(striker)
+    world = small_world(switch)
+    engine = RestoreEngine(world)
+    world.stores[AURORA.key].problems["cut_over"] = not_ready("The KMS key is disabled.")
+    _, halted = await engine.restore()
+    assert halted.status is RunStatus.HALTED
+    started = await engine.confirm(action="undo", run=halted.id)
+    world.stores[RDS.key].problems["restore"] = not_ready("The old copy is gone.")
+    switch.on = True
+    await engine.execute(started)
+    switch.on = False
+    return world, engine, started, halted
+
+
+@pytest.mark.parametrize("death", [Killed, Stopped])
+async def test_a_failing_undo_of_a_halted_restore_that_is_cut_off_anywhere_starts_no_pod(death: type[BaseException]) -> None:
+    count = Striker(10**9, Killed)
+    await failing_undo_under(count)
+    for at in range(1, count.count + 1, 5):
+        striker = Striker(at, death)
+        world, engine, started, halted = await failing_undo_under(striker)
+        await engine.tell_that_it_ended(started, "ABORTED" if death is Stopped else "FAILED")
+        assert world.apps.running[LEDGER.key] == 0, striker.where
+        run = world.stored.run(started["run"])
+        assert run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED), striker.where
+        assert f'"run": "{halted.id}"' in world.told.published[-1].detail["next"], striker.where
+        for store in world.stores.values():
+            store.problems.clear()
+        ended, _ = await engine.go_on("continue", halted.id)
+        assert (ended, set(world.reads().values()), world.all_serve) == ("SUCCEEDED", {"good"}, True), striker.where
+        assert world.violations == [], striker.where
+        assert lease_is_free(world), striker.where
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     strikes=st.lists(st.tuples(st.integers(1, 120), st.sampled_from([Killed, Stopped])), min_size=2, max_size=6),
