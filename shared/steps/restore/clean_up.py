@@ -49,8 +49,8 @@ async def restore_clean_up(request: Request, rooms: Rooms) -> Answer:
                 continue
             evidence.save(rooms.catalog, run.id, RECORD, replace(record, discarded=True))
             discarded.append(run.id)
-    found = {"discarded": discarded, "waiting": waiting, "problems": problems}
-    return found | {"metrics": {"CleanUpProblems": len(problems)}}
+    reached: Answer = {"discarded": discarded, "waiting": waiting, "problems": problems}
+    return reached | {"metrics": {"CleanUpProblems": len(problems)}}
 
 
 def _due(catalog: Catalog, plan: str, now: datetime) -> list[tuple[Run, RestoreRecord]]:
