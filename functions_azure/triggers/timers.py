@@ -32,7 +32,8 @@ KEPT = timedelta(days=30)
 """How long an instance can be looked at, counted from its start. By their ids, instances keep a cause that is told again from
 starting a second run: it has to be longer than `LONGEST_DELAY`, and than the day for which Event Grid repeats an event."""
 SETTLED_AFTER = timedelta(minutes=2)
-"""How long a run may have no live orchestration before its end is recorded for it: it may just be coming to it."""
+"""How long a run may have no live orchestration before its end is recorded for it: it may just be coming to it. One that was
+terminated is not waited for."""
 RUNS_LOOKED_AT = 10
 _ENDED_AS = {"Failed": "FAILED", "Completed": "FAILED"}
 """The words of the step `ended`; any other end came from outside."""
@@ -69,7 +70,7 @@ async def look_after_runs(timer: func.TimerRequest, client: str) -> None:
     for journal in left.pauses:
         await _watch(engine, journal)
     for run in left.runs:
-        await _record_end(engine, run)
+        await _record_end(engine, run, is_settled=run.id in left.settled)
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 41 * * * *")
@@ -128,8 +129,9 @@ class LeftBehind:
             run
             for stored in rooms.catalog.plans()
             for run in rooms.catalog.runs(stored.plan.name, RUNS_LOOKED_AT)
-            if run.status is RunStatus.RUNNING and now - run.started_at > SETTLED_AFTER
+            if run.status is RunStatus.RUNNING
         ]
+        self.settled = {run.id for run in self.runs if now - run.started_at > SETTLED_AFTER}
 
 
 async def _left_behind(rooms: Rooms) -> LeftBehind:
@@ -152,9 +154,12 @@ async def _watch(engine: Binding, journal: PauseJournal) -> None:
     log("watchdog started for a pause past its time", plan=journal.plan, run=journal.run, instance=name)
 
 
-async def _record_end(engine: Binding, run: Run) -> None:
+async def _record_end(engine: Binding, run: Run, *, is_settled: bool) -> None:
+    """What was terminated comes to nothing any more, however short ago that was."""
     known = await engine.status(run.execution)
     if known is not None and known.is_live:
+        return
+    if not is_settled and (known is None or known.runtime != "Terminated"):
         return
     given: Any = known.given if known else {"action": run.reason, "plan": run.plan, "run": run.id}
     detail = {

@@ -13,7 +13,7 @@ from shared.cli.operator import Operator, pass_operator
 from shared.cli.output import columns, note, output_option, second, span, write
 from shared.model.errors import BackupError, PodsMayBePaused
 from shared.model.journal import PauseJournal
-from shared.model.plan import EksCluster, Release
+from shared.model.plan import AksCluster, Cluster, EksCluster, Release
 from shared.model.pods import AdminTarget, ReleaseSnapshot
 from shared.model.run import PausedSample, Resumed
 from shared.steps.ports import Rooms
@@ -28,6 +28,9 @@ PODS_SHOWN = 20
 @click.option("--run", help="Resume what this run has paused.")
 @click.option("--all", "everything", is_flag=True, help="Resume everything that the journal knows to be paused.")
 @click.option("--eks", metavar="CLUSTER", help="Without the journal: name of the EKS cluster.")
+@click.option("--aks", metavar="CLUSTER", help="Without the journal: name of the AKS cluster.")
+@click.option("--resource-group", metavar="NAME", help="Without the journal: resource group of the AKS cluster.")
+@click.option("--subscription", metavar="ID", help="Without the journal: subscription of the AKS cluster.")
 @click.option("--namespace", help="Without the journal: namespace of the release.")
 @click.option("--helm-release", metavar="NAME", help="Without the journal: name of the Helm release.")
 @click.option("--admin-port", type=click.IntRange(1, 65535), help="Without the journal: Admin port, when it is not found.")
@@ -36,13 +39,15 @@ PODS_SHOWN = 20
 @output_option
 @pass_operator
 def unpause(
-    operator: Operator, plan: str | None, run: str | None, everything: bool, eks: str | None, namespace: str | None,
-    helm_release: str | None, admin_port: int | None, yes: bool, via_function: bool, output: str,
+    operator: Operator, plan: str | None, run: str | None, everything: bool, eks: str | None, aks: str | None,
+    resource_group: str | None, subscription: str | None, namespace: str | None, helm_release: str | None,
+    admin_port: int | None, yes: bool, via_function: bool, output: str,
 ) -> None:  # fmt: skip
     """Resume paused pods, and prove that they run.
 
     From the journal, it resumes exactly what a run has paused: give --plan, --run or --all. When the catalog cannot be
-    reached, it finds the pods by the labels of their Helm release: give --eks, --namespace and --helm-release.
+    reached, it finds the pods by the labels of their Helm release: give --namespace, --helm-release and the cluster, by
+    --eks or by --aks with --resource-group and --subscription.
 
     Exit code 1 when a pod may still be paused; each is named.
 
@@ -52,14 +57,15 @@ def unpause(
       scalar-backup unpause --all --via-function
       scalar-backup --region ap-northeast-1 unpause --eks prod-tokyo --namespace scalar --helm-release orders
     """
-    labels = [eks, namespace, helm_release]
+    labels = [eks, aks, resource_group, subscription, namespace, helm_release]
     if [bool(plan), bool(run), everything, any(labels)].count(True) != 1:
-        raise click.UsageError("Give one of --plan, --run, --all, or --eks with --namespace and --helm-release.")
-    if eks and namespace and helm_release:
+        raise click.UsageError("Give one of --plan, --run, --all, or a cluster with --namespace and --helm-release.")
+    cluster = _cluster(operator, eks, aks, resource_group, subscription)
+    if cluster and namespace and helm_release:
         if via_function:
             raise click.UsageError("--via-function works from the journal: give --plan, --run or --all.")
         release = Release(
-            cluster=EksCluster(name=eks, region=operator.region),
+            cluster=cluster,
             namespace=namespace,
             helm_release=helm_release,
             admin_port=admin_port,
@@ -67,11 +73,26 @@ def unpause(
         _by_labels(operator, release, yes, output)
         return
     if any(labels) or admin_port or yes:
-        raise click.UsageError("--eks, --namespace and --helm-release belong together; --admin-port and --yes go with them.")
+        raise click.UsageError(
+            "A cluster, --namespace and --helm-release belong together; --admin-port and --yes go with them. The cluster is "
+            "--eks, or --aks with --resource-group and --subscription."
+        )
     if via_function:
         _by_function(operator, plan, run, output)
     else:
         _by_journal(operator, plan, run, output)
+
+
+def _cluster(
+    operator: Operator, eks: str | None, aks: str | None, resource_group: str | None, subscription: str | None
+) -> Cluster | None:
+    """The one that is named, if it is named as a whole and no other is."""
+    on_azure = [aks, resource_group, subscription]
+    if eks and not any(on_azure):
+        return EksCluster(name=eks, region=operator.region)
+    if aks and resource_group and subscription and not eks:
+        return AksCluster(name=aks, resource_group=resource_group, subscription=subscription)
+    return None
 
 
 def _by_journal(operator: Operator, plan: str | None, run: str | None, output: str) -> None:

@@ -23,7 +23,7 @@ from shared.model.checks import CheckResult, failures
 from shared.model.errors import UnknownRun
 from shared.model.plan_document import parse_plan
 from shared.model.records import from_record
-from shared.model.run import Run
+from shared.model.run import Run, RunStatus
 from shared.steps.ports import Catalog
 
 ADMIN_PORT = 60053
@@ -86,6 +86,20 @@ class Deployment(ABC):
         """As somebody does it in the console or portal: nothing of the execution is carried out any more."""
 
     @abstractmethod
+    def notice_the_end_of(self, *stopped: Execution) -> None:
+        """Returns when the product has recorded that they were stopped: told by an event on AWS, found out on Azure."""
+
+    @property
+    @abstractmethod
+    def named_cluster(self) -> list[str]:
+        """The first cluster, as options of the command line."""
+
+    @property
+    @abstractmethod
+    def nowhere(self) -> dict[str, str]:
+        """Variables of an operator's shell with which neither engine nor catalog can be found."""
+
+    @abstractmethod
     def kill(self, step: str, plan: str, after_seconds: float) -> None:
         """SIGKILL to the process in which the next such step of the window will run, so long after its beginning."""
 
@@ -143,6 +157,11 @@ class Deployment(ABC):
 
     def run_of(self, execution: Execution) -> Run:
         return self.catalog.run(self.run_id_of(execution))
+
+    def await_end(self, *executions: Execution) -> None:
+        """Of their runs, by the record."""
+        for execution in executions:
+            self.run_when(execution, lambda run: run.status is not RunStatus.RUNNING, f"the end of {execution.arn} is recorded")
 
     def run_when(self, execution: Execution, is_so: Callable[[Run], bool], what: str, seconds: float = 30.0) -> Run:
         """The run's record as soon as it is as wished."""

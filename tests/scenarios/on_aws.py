@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from infra.sandbox.world import STACK, World
+from infra.sandbox.world import CLUSTER, STACK, World
 from shared.cli.engine import Execution
 from shared.cli.operator import AwsOperator
 from shared.model.run import run_id
@@ -38,6 +38,17 @@ class AwsDeployment(Deployment):
 
     def stop(self, execution: Execution) -> None:
         self._states.stop_execution(executionArn=execution.arn, error="Operator", cause="stopped while paused")
+
+    def notice_the_end_of(self, *stopped: Execution) -> None:
+        self.await_end(*stopped)
+
+    @property
+    def nowhere(self) -> dict[str, str]:
+        return {"SCALAR_BACKUP_STACK": "there-is-none"}
+
+    @property
+    def named_cluster(self) -> list[str]:
+        return ["--eks", CLUSTER]
 
     def kill(self, step: str, plan: str, after_seconds: float) -> None:
         self.world.aws.kill("-window", {"step": step, "plan": plan}, after_seconds=after_seconds)

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from infra.sandbox.azure.durable.keys import DURABLE_TASK
-from infra.sandbox.azure_world import AzureWorld
+from infra.sandbox.azure_databases import RESOURCE_GROUP
+from infra.sandbox.azure_world import CLUSTER, AzureWorld
 from shared.cli.azure_operator import AzureOperator
 from shared.cli.engine import Execution
 from shared.model.errors import UnknownRun
@@ -54,6 +55,20 @@ class AzureDeployment(Deployment):
     def stop(self, execution: Execution) -> None:
         answer = self.world.host.manage("POST", f"/instances/{execution.arn}/terminate?reason=stopped%20while%20paused")
         assert answer.status == 202, answer
+
+    def notice_the_end_of(self, *stopped: Execution) -> None:
+        """The timer that does it every minute does it now."""
+        assert self.world.host.fire("look_after_runs").status == 202
+        self.await_end(*stopped)
+
+    @property
+    def nowhere(self) -> dict[str, str]:
+        return {"SCALAR_BACKUP_APP": "http://127.0.0.1:9"}
+
+    @property
+    def named_cluster(self) -> list[str]:
+        group = ["--resource-group", RESOURCE_GROUP]
+        return ["--aks", CLUSTER, *group, "--subscription", self.world.azure.subscription]
 
     def kill(self, step: str, plan: str, after_seconds: float) -> None:
         """The worker, with all that runs in it: a host that is restarted."""

@@ -258,6 +258,20 @@ async def test_a_run_that_was_terminated_has_its_pods_resumed_and_its_end_record
     assert run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)
 
 
+@pytest.mark.parametrize(("runtime", "recorded"), [("Running", 0), ("Completed", 0), ("Failed", 0), ("Terminated", 1)])
+async def test_only_what_was_terminated_is_recorded_while_it_is_young(
+    engine: FakeEngine, world: World, runtime: str, recorded: int
+) -> None:
+    """Of the others one may just be writing its own end."""
+    interrupted = World(at_the_hold())
+    await Durable(interrupted).run("backup", {"plan": "orders-prod"}, "e1")
+    interrupted._interrupt = None
+    world.stored, world.clock = interrupted.stored, interrupted.clock
+    engine.put("e1", "backup", runtime, {"plan": "orders-prod"})
+    await function(timers.look_after_runs)(None, BINDING)
+    assert len(engine.of("record_end")) == recorded
+
+
 @pytest.mark.parametrize(("runtime", "started"), [("Running", 0), ("Suspended", 1), ("Terminated", 1), ("Failed", 1)])
 async def test_a_pause_past_its_time_gets_a_watchdog_unless_a_live_one_is_at_it(
     engine: FakeEngine, world: World, runtime: str, started: int
