@@ -5,13 +5,18 @@ WORKERS ?= 4
 BIN := .venv/bin
 # `real` runs the cluster on kube-apiserver and etcd, from the folder that KUBEBUILDER_ASSETS names.
 CONTROL_PLANE ?= stand-in
+# `aws`, `azure`, or `both` one after the other.
+CLOUD ?= both
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo test lint types check bench format
+.PHONY: demo demo-azure-host test lint types check bench format
 
-demo: .venv/.sandbox  ## both clouds and a cluster on this machine: a backup, its proof, and the refuted random moment
-	$(BIN)/python -m infra.sandbox.demo --control-plane $(CONTROL_PLANE)
+demo: .venv/.sandbox  ## on each cloud: a backup, its proof, the refuted random moment, a disaster, its restore and the undo
+	$(BIN)/python -m infra.sandbox.demo --cloud $(CLOUD) --control-plane $(CONTROL_PLANE)
+
+demo-azure-host: .venv/.sandbox  ## the same on Azure with Microsoft's own Functions host, where Core Tools and Azurite are on PATH
+	$(BIN)/python -m infra.sandbox.demo --cloud azure-host --control-plane $(CONTROL_PLANE)
 
 test: .venv/.dev  ## every test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

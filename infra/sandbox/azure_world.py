@@ -76,12 +76,15 @@ class AzureWorld(ReleasesWorld):
         self._open_bank()
         self.deployment = self.install(RELEASE, pods=self.scale.pods, workers=self.scale.workers, wait=False)
         self.allow_leading(full_name(CHARTS["scalardb-cluster"].name, RELEASE) + CHARTS["scalardb-cluster"].config_map_suffix)
-        self.host = self._exit.enter_context(
+        self.host = self._start_host()
+        self.kube.wait_until_ready(NAMESPACE, self.deployment, timeout_seconds=60)
+
+    def _start_host(self) -> RunningHost:
+        return self._exit.enter_context(
             durable_process.start(
                 APP, self.state_dir / "host.sqlite", settings=self.app_settings, log_file=self.state_dir / "host.log"
             )
         )
-        self.kube.wait_until_ready(NAMESPACE, self.deployment, timeout_seconds=60)
 
     def _be_granted_rights(self) -> None:
         """What infra/azure/rights.json says, in the scopes that main.bicep takes, and nothing else."""

@@ -26,7 +26,8 @@ from infra.sandbox.bank.audit import Audit
 from infra.sandbox.bank.layouts import audit_live, fingerprint
 from infra.sandbox.control_plane_option import add_control_plane
 from infra.sandbox.demo_restore import Recovery, lose_restore_undo
-from infra.sandbox.demo_scene import SCENES, Scene
+from infra.sandbox.demo_scene import FUNCTIONS_HOST, SCENES, OnFunctionsHost, Scene
+from infra.sandbox.functions_host import missing_tools
 from infra.sandbox.releases_world import PLAN_NAME, ROOT, ReleasesWorld
 from shared.cli.follow import View, follow, only_new
 from shared.cli.progress import picture, story
@@ -53,12 +54,24 @@ class Proof:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.sandbox.demo", description=__doc__)
-    parser.add_argument("--cloud", choices=[*SCENES, BOTH], default=BOTH, help=f"default: {BOTH}, one after the other")
+    clouds = [*SCENES, BOTH, FUNCTIONS_HOST]
+    parser.add_argument(
+        "--cloud",
+        choices=clouds,
+        default=BOTH,
+        help=f"{FUNCTIONS_HOST}: the function app on Core Tools and Azurite (default: {BOTH}, one after the other)",
+    )
     add_control_plane(parser)
     arguments = parser.parse_args()
-    console = Console()
-    clouds = list(SCENES) if arguments.cloud == BOTH else [arguments.cloud]
-    good = [_tell(console, SCENES[cloud](arguments.control_plane)) for cloud in clouds]
+    console, plane = Console(), arguments.control_plane
+    if arguments.cloud == FUNCTIONS_HOST:
+        if missing := missing_tools():
+            console.print(f"Not run: Microsoft's own Functions host needs {' and '.join(missing)} on PATH.", highlight=False)
+            console.print("The same app runs on the sandbox's own host: make demo CLOUD=azure.")
+            return 1
+        return 0 if _tell(console, OnFunctionsHost(plane)) else 1
+    chosen = list(SCENES) if arguments.cloud == BOTH else [arguments.cloud]
+    good = [_tell(console, SCENES[cloud](plane)) for cloud in chosen]
     console.print("Next: README.md, then `scalar-backup points explain` in the sandbox: `.venv/bin/python -m infra.sandbox`.")
     return 0 if all(good) else 1
 

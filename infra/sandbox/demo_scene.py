@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from infra.sandbox.bank import layouts
 from infra.sandbox.bank.layouts import BankLayout
 from infra.sandbox.bank_worlds import dynamodb_of
 from infra.sandbox.cluster.process import REAL
+from infra.sandbox.functions_host import WorldOnFunctionsHost
 from infra.sandbox.proof import copies_of_second, kept_copies
 from infra.sandbox.releases_world import NAMESPACE, PLAN_NAME, TIMEZONE, ReleasesWorld
 from infra.sandbox.world import STACK, World
@@ -160,4 +161,12 @@ class OnAzure(Scene):
             yield layouts.on_cosmos(storage)[0]
 
 
-SCENES = {"aws": OnAws, "azure": OnAzure}
+class OnFunctionsHost(OnAzure):
+    cloud = "Azure, on Microsoft's own Functions host"
+
+    def __init__(self, control_plane: str) -> None:
+        self.world = WorldOnFunctionsHost(control_plane=control_plane)
+
+
+SCENES: Mapping[str, Callable[[str], Scene]] = {"aws": OnAws, "azure": OnAzure}
+FUNCTIONS_HOST = "azure-host"

@@ -16,6 +16,10 @@ from tests.unit.cli import samples
 from tests.unit.cli.samples import BEGAN, PODS, RELEASE, RUN_ID, after
 from tests.unit.cli.world import World
 
+AKS_LABELS = (
+    "--aks", "prod-japan", "--resource-group", "rg-prod", "--subscription", "s-1", "--namespace", "scalar",
+    "--helm-release", "orders",
+)  # fmt: skip
 LABELS = ("--eks", "prod-tokyo", "--namespace", "scalar", "--helm-release", "orders")
 
 
@@ -205,6 +209,8 @@ def test_what_the_deployment_could_not_resume_fails_the_command() -> None:
         ("--plan", "a", "--all"),
         ("--run", "a", "--plan", "b"),
         ("--eks", "prod-tokyo"),
+        (*AKS_LABELS[2:],),
+        (*AKS_LABELS, "--eks", "prod-tokyo"),
         ("--all", "--yes"),
         (*LABELS, "--all"),
         (*LABELS, "--via-function"),
