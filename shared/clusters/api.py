@@ -176,19 +176,25 @@ class KubernetesApi:
             self._document(what, answer)
 
     def pod_log(self, namespace: str, pod: str, lines: int) -> str:
-        """The last lines that the pod's only container has written.
+        """The last lines that the pod's only container has written; none while the pod has no node (204).
 
         Raises:
-            NotReady: there is no such pod.
+            NotReady: there is no such pod, or its container waits to be started (400).
         """
         what = f"read the log of pod {namespace}/{pod}"
         request = Request("GET", f"{object_path('pods', namespace, pod)}/log", what, {"tailLines": str(lines)})
         answer = self._connection.send(request)
-        if answer.status != HTTPStatus.OK:
-            if _is_missing_object(answer):
-                raise NotReady(f"{self._connection.name}: cannot {what}: it does not exist (any more).")
-            raise self._refused(what, refusal_of(answer.status, answer.headers, answer.body))
-        return answer.body.decode(errors="replace")
+        if answer.status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
+            return answer.body.decode(errors="replace")
+        if _is_missing_object(answer):
+            raise NotReady(f"{self._connection.name}: cannot {what}: it does not exist (any more).")
+        refusal = refusal_of(answer.status, answer.headers, answer.body)
+        if answer.status == HTTPStatus.BAD_REQUEST:
+            raise NotReady(
+                f"{self._connection.name}: cannot {what}: {refusal.sentence} (HTTP 400).",
+                hint=f"What a container waits for: kubectl -n {namespace} describe pod {pod}.",
+            )
+        raise self._refused(what, refusal)
 
     def can_i(self, verb: str, resource: str, namespace: str, *, name: str = "") -> bool:
         """Whether the caller has a right, without using it. `resource` may name a subresource: `pods/portforward`.

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.clusters.schema_repair_job import DEADLINE_SECONDS, job_document, job_name
+from shared.clusters.schema_repair_pod import held_up_by
 from shared.model.checks import CheckResult, failed, passed
-from shared.model.errors import Forbidden, NotReady
+from shared.model.errors import Forbidden, NotReady, Unreachable
 from shared.model.kubernetes import KubernetesObject, ObjectList
 from shared.model.naming import listed
 from shared.model.plan import Cluster, Release
@@ -68,7 +69,7 @@ class SchemaRepairInClusters:
 
     def advance(self, release: Release, run: str, previous: RepairProgress | None) -> RepairProgress:
         """Makes the Job, waits for it, keeps its log. A Job that has failed is reported with `problem`; the call after that
-        makes it anew, so that whoever continues a restore tries again.
+        makes it anew, so that whoever continues a restore tries again. What holds up its pod is told all along.
 
         Raises:
             NotReady: it cannot be run as the plan and the release are.
@@ -84,28 +85,36 @@ class SchemaRepairInClusters:
             cluster.create(
                 "jobs", release.namespace, job_document(release.key, run, self._find_source(release), release.schema_loader)
             )
-            return _waiting(replace(reached, job=name, began_at=now, problem="", log=()), "the Schema Loader is being started")
+            begun = replace(reached, job=name, began_at=now, waits_for="", problem="", log=())
+            return _waiting(begun, "the Schema Loader is being started")
         end = _end_of(job)
         if reached.problem or job["metadata"].get("deletionTimestamp"):
             if not job["metadata"].get("deletionTimestamp"):
                 cluster.delete("jobs", release.namespace, name)
             return _waiting(reached, "the Job that has failed is being removed, to try again")
-        began_at = reached.began_at or now
+        began_at, pod = reached.began_at or now, _newest_pod(cluster, release, name)
+        held_up = "" if end == "Complete" else held_up_by(job, pod, reached.waits_for)
+        reached = replace(reached, began_at=began_at, waits_for=held_up)
         if not end and now - began_at <= timedelta(seconds=DEADLINE_SECONDS) + SLACK:
-            return _waiting(replace(reached, began_at=began_at), "the Schema Loader repairs the tables")
-        log = self._log(cluster, release, name)
+            what = f"has not been started yet: {held_up}" if held_up else "repairs the tables"
+            return _waiting(reached, f"the Schema Loader {what}")
+        log = _log(cluster, release, pod)
         if end == "Complete":
             message = f"{release.key}: the Schema Loader has repaired the tables."
-            return replace(reached, began_at=began_at, done=True, log=log, wait_seconds=0.0, message=message)
+            return replace(reached, done=True, log=log, wait_seconds=0.0, message=message)
         why = _why(job) or "it has not ended by its deadline"
         last = listed([line for line in log if line.strip()][-SHOWN_LINES:], " | ") or "nothing"
-        problem = f"{release.key}: the Schema Loader's Job {name} has failed ({why}). Its last lines: {last}."
-        return replace(reached, began_at=began_at, problem=problem, log=log, wait_seconds=0.0, message=problem)
+        came_to = f"It was never started: {held_up}." if held_up else f"Its last lines: {last}."
+        problem = f"{release.key}: the Schema Loader's Job {name} has failed ({why}). {came_to}"
+        return replace(reached, problem=problem, log=log, wait_seconds=0.0, message=problem)
 
     def _check(self, release: Release) -> CheckResult:
         cluster = self._open_cluster(release.cluster)
         try:
-            job_document(release.key, "check", self._find_source(release), release.schema_loader)
+            source = self._find_source(release)
+            job_document(release.key, "check", source, release.schema_loader)
+            if not source.schema_type:
+                _require_schema_file(cluster, release)
         except (NotReady, Forbidden) as error:
             return failed(NAME, release.key, error.message, error.hint)
         missing = [f"{verb} {kind}" for verb, kind in RIGHTS if not cluster.can_i(verb, kind, release.namespace)]
@@ -118,17 +127,38 @@ class SchemaRepairInClusters:
             )
         return passed(NAME, release.key, "the Schema Loader can be run beside it")
 
-    def _log(self, cluster: RepairCluster, release: Release, job: str) -> tuple[str, ...]:
-        """Of the newest pod, without what looks like a credential; empty where its pod is gone."""
-        pods = cluster.list("pods", release.namespace, {"job-name": job}).items
-        if not pods:
-            return ()
-        newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""))
-        try:
-            text = cluster.pod_log(release.namespace, newest["metadata"]["name"], LOG_LINES)
-        except (NotReady, Forbidden) as error:
-            return (f"(its log cannot be read: {error.message})",)
-        return tuple(_SECRET.sub(r"\1\2\3…", line) for line in text.splitlines())
+
+def _require_schema_file(cluster: RepairCluster, release: Release) -> None:
+    """Raises NotReady. Without it the Job's pod would wait for its volume until the deadline, with everything stopped."""
+    name, _, key = release.schema_loader.schema.partition("/")
+    config_map, what = cluster.get("configmaps", release.namespace, name), f"{release.key}: its schema file: ConfigMap {name}"
+    create = f"kubectl -n {release.namespace} create configmap {name} --from-file={key}=FILE"
+    if config_map is None:
+        raise NotReady(f"{what} does not exist in namespace {release.namespace}.", hint=f"{create}.")
+    # A file that is not UTF-8 is stored as binaryData.
+    keys = {*(config_map.get("data") or {}), *(config_map.get("binaryData") or {})}
+    if key not in keys:
+        raise NotReady(
+            f"{what} has no key {key}, but {listed(sorted(keys)) or 'nothing'}.",
+            hint=f"Correct schema_loader: schema_file in the plan, or delete the ConfigMap and make it anew: {create}.",
+        )
+
+
+def _newest_pod(cluster: RepairCluster, release: Release, job: str) -> KubernetesObject | None:
+    pods = cluster.list("pods", release.namespace, {"job-name": job}).items
+    return max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), default=None)
+
+
+def _log(cluster: RepairCluster, release: Release, pod: KubernetesObject | None) -> tuple[str, ...]:
+    """Without what looks like a credential; empty where the pod is gone. How the Job has ended is known without it, so that
+    neither a refusal nor a node that is lost (Unreachable) may keep that from being told."""
+    if pod is None:
+        return ()
+    try:
+        text = cluster.pod_log(release.namespace, pod["metadata"]["name"], LOG_LINES)
+    except (NotReady, Forbidden, Unreachable) as error:
+        return (f"(its log cannot be read: {error.message})",)
+    return tuple(_SECRET.sub(r"\1\2\3…", line) for line in text.splitlines())
 
 
 def _waiting(progress: RepairProgress, what: str) -> RepairProgress:

@@ -13,7 +13,7 @@ class RepairSource(Value):
     """What the Job takes over from a release, as its Deployment has it. `schema_type` is `ledger` or `auditor` for ScalarDL,
     empty for ScalarDB. `config_map` and `key` hold the properties; `is_template`: they are rendered when a container starts.
     `environment` and `environment_from` are the container's own `env` and `envFrom`: references to Secrets, not their values.
-    `container_image` is that of the product, `security` the pod's `securityContext`.
+    `container_image` is that of the product; `pull_secrets`, `tolerations` and `node_selector` are the pod's.
     """
 
     namespace: str
@@ -31,11 +31,14 @@ class RepairSource(Value):
 
 
 class RepairProgress(Value):
-    """`job` is the Job's name; `log` its last lines, once it has ended; `problem` says in a sentence why it has failed."""
+    """`job` is the Job's name; `log` its last lines, once it has ended; `problem` says in a sentence why it has failed.
+    `waits_for` is what keeps its pod from being started; empty once it has been.
+    """
 
     release: str
     job: str = ""
     began_at: Instant | None = None
+    waits_for: str = ""
     done: bool = False
     problem: str = ""
     log: tuple[str, ...] = ()

@@ -4,8 +4,10 @@ made again and ended well."""
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,8 @@ def file() -> list[dict[str, Any]]:
 class Repair:
     """The product's own, whose Schema Loader is the tests' program: it fails in the first Job and ends well in the second."""
 
-    def __init__(self, recorder: Recorder, cluster: LiveCluster) -> None:
-        self._recorder, self._made = recorder, 0
+    def __init__(self, recorder: Recorder, cluster: LiveCluster, **of_the_source: Any) -> None:
+        self._recorder, self._made, self._of_the_source = recorder, 0, of_the_source
         self.release = replace(cluster.release, schema_loader=UNDER_TEST)
         self.room = SchemaRepairInClusters(lambda _: recorder, self._source, SystemClock())
         self._run = f"run-{next(_runs)}"
@@ -68,7 +70,7 @@ class Repair:
         source = find_repair_source(self._recorder, release)
         ends = {"SAY": f"Job {self._made}", "EXIT_AFTER": "0.05", "EXIT_CODE": "1" if self._made == 1 else "0"}
         more = tuple({"name": name, "value": value} for name, value in ends.items())
-        return replace(source, environment=(*source.environment, *more))
+        return replace(source, environment=(*source.environment, *more), **self._of_the_source)
 
     def until(self, is_so: Callable[[RepairProgress], object], reached: RepairProgress | None = None) -> RepairProgress:
         """Raises Forbidden."""
@@ -136,7 +138,37 @@ def test_a_schema_file_that_is_not_there_holds_the_job_and_nothing_is_repaired(
         return bool(pod["metadata"]["labels"].get("job-name") == reached.job)
 
     cluster.admin.wait_until(PODS, NAMESPACE, holds, "the pod waits for its ConfigMap")
-    assert not work.until(lambda reached: True, reached).done
+    held = work.until(lambda reached: True, reached)
+    assert not held.done
+    assert 'configmap "missing" not found' in held.message
+    (check,) = work.room.check([work.release])
+    assert (check.status, "ConfigMap missing does not exist" in check.detail) == (CheckStatus.FAILED, True), check.detail
+    cluster.admin.delete(JOBS, NAMESPACE, reached.job)
+
+
+class LateClock:
+    """Of whoever looks long after the Job's deadline, which nobody has enforced."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("of_the_source", "held_up_by"),
+    [
+        ({"container_image": "registry.invalid/node:3.19.0"}, "ErrImagePull|ImagePullBackOff"),
+        ({"node_selector": {"no": "node"}}, "has no node: 0/"),
+    ],
+)
+def test_a_job_that_nobody_ends_has_failed_past_its_deadline_although_its_pod_has_no_log(
+    cluster: LiveCluster, role: KubernetesApi, of_the_source: dict[str, Any], held_up_by: str
+) -> None:
+    work = Repair(Recorder(role), cluster, **of_the_source)
+    reached = work.until(lambda reached: re.search(held_up_by, reached.waits_for))
+    work.room = SchemaRepairInClusters(lambda _: role, lambda _: pytest.fail("it is there"), LateClock())
+    failed = work.until(lambda reached: True, reached)
+    assert "it has not ended by its deadline" in failed.problem
+    assert re.search(f"It was never started: .*({held_up_by})", failed.problem)
     cluster.admin.delete(JOBS, NAMESPACE, reached.job)
 
 
@@ -144,9 +176,11 @@ def test_an_image_that_cannot_be_pulled_fails_the_repair_at_its_deadline(cluster
     work = Repair(Recorder(role), cluster)
     image = "registry.invalid/scalardb-schema-loader:3.19.0"
     work.release = replace(work.release, schema_loader=replace(UNDER_TEST, image=image))
-    reached = work.until(lambda reached: reached.job)
+    reached = work.until(lambda reached: "pull" in reached.waits_for.lower())
     cluster.admin.patch(JOBS, NAMESPACE, reached.job, {"spec": {"activeDeadlineSeconds": 1}})
     failed = work.until(lambda reached: reached.problem, reached)
     assert "DeadlineExceeded: Job was active longer than specified deadline" in failed.problem
+    assert "It was never started: container schema-loader of pod" in failed.problem
+    assert "registry.invalid" in failed.problem
     assert not failed.done
     cluster.admin.delete(JOBS, NAMESPACE, reached.job)

@@ -75,3 +75,16 @@ def test_a_log_is_text_and_a_pod_that_is_gone_has_none():
         api.pod_log("scalar", "pod-1", 20)
     with pytest.raises(Forbidden):
         api.pod_log("scalar", "pod-1", 20)
+
+
+def test_a_pod_without_a_node_has_written_nothing():
+    api, _ = api_that_answers(Answer(204, {}, b""))
+    assert api.pod_log("scalar", "pod-1", 20) == ""
+
+
+def test_a_container_that_waits_has_no_log_yet_and_the_server_says_why():
+    said = json.dumps({"kind": "Status", "message": 'container "c" in pod "pod-1" is waiting to start: ContainerCreating'})
+    api, _ = api_that_answers(Answer(400, {}, said.encode()))
+    with pytest.raises(NotReady, match="is waiting to start: ContainerCreating") as raised:
+        api.pod_log("scalar", "pod-1", 20)
+    assert "kubectl -n scalar describe pod pod-1" in raised.value.hint

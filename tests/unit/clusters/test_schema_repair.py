@@ -10,7 +10,7 @@ import pytest
 from shared.clusters.schema_repair import NAME, SchemaRepairInClusters
 from shared.clusters.schema_repair_job import LABELS, image_of, job_document, job_name
 from shared.model.checks import CheckStatus
-from shared.model.errors import NotReady
+from shared.model.errors import Forbidden, NotReady, Unreachable
 from shared.model.kubernetes import ObjectList
 from shared.model.plan import EksCluster, Release, SchemaLoader
 from shared.model.records import from_record, replace, to_record
@@ -45,39 +45,59 @@ LEDGER = replace(
 )
 
 
+IMAGE = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "ghcr.io/x:1"'}
+NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available."}
+DEADLINE = {"reason": "DeadlineExceeded", "message": "Job was active longer than specified deadline"}
+
+
 class Jobs:
-    """A cluster that runs one Job: it ends when told to, as told to."""
+    """A cluster that runs one Job: it ends when told to, as told to. `log` may be the error of whoever reads it."""
 
     def __init__(self, source: RepairSource = SOURCE) -> None:
         self.source, self.moment = source, NOW
         self.job: dict[str, Any] | None = None
         self.log, self.made, self.denied = "", 0, set()
+        self.pods: list[dict[str, Any]] = []
+        self.config_maps = {"orders-schema": {"data": {"schema.json": "{}"}}}
         self.repair = SchemaRepairInClusters(lambda _: self, lambda _: self.source, self)
 
     def now(self):
         return self.moment
 
     def get(self, kind, namespace, name):
-        assert (kind, namespace) == ("jobs", NAMESPACE)
+        assert namespace == NAMESPACE
+        if kind == "configmaps":
+            return self.config_maps.get(name)
+        assert kind == "jobs"
         return self.job if self.job and self.job["metadata"]["name"] == name else None
 
     def list(self, kind, namespace, labels):
         assert labels == {"job-name": job_name(RELEASE.key, RUN)}
-        pods = ({"metadata": {"name": "pod-1", "creationTimestamp": "1"}},) if self.job else ()
-        return ObjectList(items=pods, resource_version="1")
+        return ObjectList(items=tuple(self.pods), resource_version="1")
 
     def create(self, kind, namespace, document):
         self.made, self.job = self.made + 1, document
+        self.pods = [{"metadata": {"name": "pod-1", "creationTimestamp": "1"}, "spec": {}, "status": {}}]
         return document
 
     def delete(self, kind, namespace, name):
-        self.job = None
+        self.job, self.pods = None, []
 
     def pod_log(self, namespace, pod, lines):
+        if isinstance(self.log, Exception):
+            raise self.log
         return self.log
 
     def can_i(self, verb, resource, namespace, *, name=""):
         return f"{verb} {resource}" not in self.denied
+
+    def pod_waits(self, waiting=None, *conditions):
+        statuses = [{"name": "schema-loader", "state": {"waiting": waiting} if waiting else {"running": {}}}]
+        self.pods[0]["status"] = {"conditions": [*conditions], **({} if conditions else {"containerStatuses": statuses})}
+
+    def pod_is_deleted_at_the_deadline(self):
+        self.pods, self.job["status"] = [], {"failed": 1}
+        self.job["status"]["conditions"] = [{"type": "Failed", "status": "True", **DEADLINE}]
 
     def end(self, type_, log="", **more):
         self.log = log
@@ -122,6 +142,66 @@ def test_a_job_that_never_ends_is_a_failure_after_its_deadline():
     reached = jobs.advance()
     jobs.moment += timedelta(hours=1)
     assert "has not ended by its deadline" in jobs.advance(reached).problem
+
+
+@pytest.mark.parametrize(
+    ("waits", "said"),
+    [
+        ((IMAGE,), 'container schema-loader of pod pod-1 waits: ImagePullBackOff: Back-off pulling image "ghcr.io/x:1"'),
+        (({"reason": "ContainerCreating"},), "waits: ContainerCreating (kubectl -n scalar describe pod pod-1 says more)"),
+        ((None, NO_NODE), "pod pod-1 has no node: 0/3 nodes are available"),
+    ],
+)
+def test_what_holds_up_its_pod_is_told_while_it_waits_and_when_the_deadline_has_taken_the_pod_away(waits, said):
+    jobs = Jobs()
+    reached = jobs.advance()
+    jobs.pod_waits(*waits)
+    waiting = jobs.advance(reached)
+    assert waiting.message == f"{RELEASE.key}: the Schema Loader has not been started yet: {waiting.waits_for}."
+    assert said in waiting.message
+    jobs.pods[0] = {"metadata": {**jobs.pods[0]["metadata"], "deletionTimestamp": "2"}, "spec": {}, "status": {}}
+    waiting = jobs.advance(waiting)
+    jobs.pod_is_deleted_at_the_deadline()
+    failed = jobs.advance(waiting)
+    assert "(DeadlineExceeded: Job was active longer than specified deadline)" in failed.problem
+    assert f"It was never started: {waiting.waits_for}." in failed.problem
+    assert said in failed.problem
+    anew = jobs.advance(jobs.advance(failed))
+    assert (anew.problem, anew.waits_for) == ("", "")
+
+
+def test_what_has_held_it_up_is_forgotten_once_it_runs():
+    jobs = Jobs()
+    reached = jobs.advance()
+    jobs.pod_waits(IMAGE)
+    reached = jobs.advance(reached)
+    jobs.pod_waits()
+    running = jobs.advance(reached)
+    assert (running.waits_for, running.message) == ("", f"{RELEASE.key}: the Schema Loader repairs the tables.")
+    jobs.pod_is_deleted_at_the_deadline()
+    assert "Its last lines: nothing." in jobs.advance(running).problem
+
+
+def test_a_job_that_may_not_make_a_pod_says_where_to_look():
+    jobs = Jobs()
+    reached = jobs.advance()
+    jobs.pods = []
+    waiting = jobs.advance(reached)
+    assert f"its Job has made no pod (kubectl -n scalar describe job {reached.job} says why)" in waiting.message
+    jobs.end("Failed", **DEADLINE)
+    assert "It was never started: its Job has made no pod" in jobs.advance(waiting).problem
+
+
+@pytest.mark.parametrize("refusal", [NotReady("it waits"), Forbidden("it waits"), Unreachable("it waits")])
+@pytest.mark.parametrize("end", ["Complete", "Failed"])
+def test_a_log_that_cannot_be_read_does_not_keep_the_end_from_being_told(refusal, end):
+    jobs = Jobs()
+    reached = jobs.advance()
+    jobs.pod_waits()
+    jobs.end(end, log=refusal)
+    ended = jobs.advance(reached)
+    assert (ended.done, bool(ended.problem)) == (end == "Complete", end == "Failed")
+    assert ended.log == ("(its log cannot be read: it waits)",)
 
 
 def test_the_job_reads_what_the_release_reads_and_is_not_taken_for_one_of_its_pods():
@@ -176,6 +256,35 @@ def test_before_a_restore_each_reason_why_it_could_not_be_run_is_a_failed_check(
     jobs.source = replace(SOURCE, is_template=True)
     (check,) = jobs.repair.check([RELEASE])
     assert "are a template" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("config_maps", "said"),
+    [
+        ({}, "ConfigMap orders-schema does not exist in namespace scalar"),
+        ({"orders-schema": {}}, "ConfigMap orders-schema has no key schema.json, but nothing"),
+        ({"orders-schema": {"data": {"b.json": "", "a.json": ""}}}, "has no key schema.json, but a.json, b.json"),
+    ],
+)
+def test_a_schema_file_that_is_not_there_is_a_failed_check(config_maps, said):
+    jobs = Jobs()
+    jobs.config_maps = config_maps
+    (check,) = jobs.repair.check([RELEASE])
+    assert (check.status, said in check.detail) == (CheckStatus.FAILED, True), check.detail
+    assert "kubectl -n scalar create configmap orders-schema --from-file=schema.json=" in check.hint
+
+
+def test_scalardl_needs_no_schema_file_in_the_cluster():
+    jobs = Jobs(LEDGER)
+    jobs.config_maps = {}
+    (check,) = jobs.repair.check([replace(RELEASE, schema_loader=SchemaLoader())])
+    assert check.status == CheckStatus.OK
+
+
+def test_a_schema_file_that_is_no_text_counts_as_there():
+    jobs = Jobs()
+    jobs.config_maps = {"orders-schema": {"binaryData": {"schema.json": "e30="}}}
+    assert [check.status for check in jobs.repair.check([RELEASE])] == [CheckStatus.OK]
 
 
 def test_progress_survives_the_catalog():
