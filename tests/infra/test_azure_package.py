@@ -72,10 +72,6 @@ def test_another_python_than_the_runtimes_is_refused(
     assert "Install Python 3.12" in capsys.readouterr().err
 
 
-def test_the_template_runs_the_python_that_the_package_is_built_for() -> None:
-    wanted = ".".join(map(str, package.RUNTIME_PYTHON))
-    assert f"param pythonVersion string = '{wanted}'" in (ROOT / "infra" / "azure" / "main.bicep").read_text()
-
 
 def test_every_library_has_its_version_in_the_project_file() -> None:
     assert len(package.requirements()) > len(package.LIBRARIES)

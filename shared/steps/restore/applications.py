@@ -136,7 +136,26 @@ async def restore_start(request: Request, rooms: Rooms) -> Answer:
     if not all(item.done for item in reached.values()):
         require_in_time(wait, list(reached.values()), rooms.clock.now())
         return _still(list(reached.values()))
+    if not is_back:
+        await _require_led(restoring, rooms)
     return waiting(True, 0, "")
+
+
+async def _require_led(restoring: Restoring, rooms: Rooms) -> None:
+    """Do the properties still name the restored endpoints, now that pods have read them? A `helm upgrade` with the old values
+    since they were led would have brought the pods up on the old database, and everything else would look well."""
+    reached = [item.restored for item in restoring.progress().values() if item and item.restored]
+    old = {move.old: move.new for restored in reached for move in restored.endpoints if move.old != move.new}
+    releases = [item for item in restoring.scope.plan.releases if item.key in restoring.record.led]
+    if not old or not releases:
+        return
+    for storages in await asyncio.to_thread(rooms.releases.storage, releases):
+        for storage in storages.storages:
+            if back := sorted(host for host in old if host in storage.contact_point):
+                raise NotReady(
+                    f"{storages.source} of {storages.release} leads to {back[0]} again, not to the restored {old[back[0]]}.",
+                    hint="Give its Helm values the restored endpoint, bring it to 0 replicas, then continue the restore.",
+                )
 
 
 def _prepare_anew(restoring: Restoring) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.model.run import RunStatus
@@ -115,3 +117,17 @@ async def test_old_copies_are_deleted_when_their_time_is_over_and_not_before(wor
     assert world.reads() == GOOD
     assert load_record(world.stored, run.id).discarded
     assert await restore_clean_up({}, world) == NOTHING_DUE
+
+
+async def test_a_release_led_back_by_an_upgrade_before_it_serves_is_not_called_restored(world: RestoreWorld) -> None:
+    engine = RestoreEngine(world)
+    start = world.apps.start
+
+    async def start_after_an_upgrade(release: Any, *given: Any) -> Any:
+        world.leading.hosts[LEDGER.key] = host_of("ledger")
+        return await start(release, *given)
+
+    world.apps.start = start_after_an_upgrade  # type: ignore[method-assign]
+    ended, run = await engine.restore()
+    assert (ended, run.status) == ("FAILED", RunStatus.HALTED)
+    assert f"leads to {host_of('ledger')} again" in run.cause.message
