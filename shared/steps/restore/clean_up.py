@@ -9,7 +9,8 @@ from shared.model.errors import BackupError, UnknownRun
 from shared.model.plan import Database
 from shared.model.records import replace
 from shared.model.restore import DatabaseRestore, RestorePhase, RestoreRecord, RestoreStage
-from shared.model.run import Run, RunStatus
+from shared.model.run import Run, RunKind, RunStatus
+from shared.model.storage import ReleaseStorage
 from shared.steps import evidence
 from shared.steps.ports import Catalog, Rooms
 from shared.steps.request import Answer, Request
@@ -99,6 +100,7 @@ async def _discard_one(run: Run, database: Database, scope: RestoreScope, rooms:
     """What was made before the first progress was stored is found by its names."""
     known = load_progress(rooms.catalog, run.id, database.key)
     order = order_for(database, scope, run.id, rooms.catalog)
+    order = replace(order, storages=_newest_storages(rooms.catalog, run) or order.storages)
     restored = (known.restored if known else None) or DatabaseRestore(
         database=database.key, stage=RestoreStage.PREPARING, stamp=order.stamp, at=order.at, began_at=run.started_at
     )
@@ -112,3 +114,10 @@ async def _discard_one(run: Run, database: Database, scope: RestoreScope, rooms:
     progress = DatabaseProgress(database=database.key, half=DISCARD, half_began_at=began, restored=reached)
     evidence.save(rooms.catalog, run.id, progress_document(database.key), progress)
     return None if reached.done else ""
+
+
+def _newest_storages(catalog: Catalog, restore: Run) -> tuple[ReleaseStorage, ...]:
+    """What the properties of the releases said last, as a backup since the restore has read them: a person may have led a
+    release to a copy meanwhile, and what one leads to is never deleted. This class of function cannot ask the clusters."""
+    since = (run for run in catalog.runs(restore.plan) if run.kind is RunKind.BACKUP and run.started_at > restore.started_at)
+    return next((found for run in since if (found := evidence.storage_of(catalog, run.id))), ())

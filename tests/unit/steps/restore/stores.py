@@ -125,6 +125,7 @@ class FakeStore:
         return (result,)
 
     def discard(self, order: RestoreOrder, restored: DatabaseRestore) -> DatabaseRestore:
+        self.orders.append(order)
         self._fail("discard")
         for name in [name for name in self.copies if name.endswith(order.stamp) and not self.is_live(name)]:
             self.deleted.append(name)

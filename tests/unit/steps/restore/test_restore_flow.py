@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.model.records import replace
 from shared.model.run import RunStatus
 from shared.steps import evidence
 from shared.steps.restore import restore_clean_up
@@ -131,3 +132,14 @@ async def test_a_release_led_back_by_an_upgrade_before_it_serves_is_not_called_r
     ended, run = await engine.restore()
     assert (ended, run.status) == ("FAILED", RunStatus.HALTED)
     assert f"leads to {host_of('ledger')} again" in run.cause.message
+
+
+async def test_clean_up_looks_at_where_the_newest_backup_saw_the_releases_lead(world: RestoreWorld) -> None:
+    _, run = await RestoreEngine(world).restore()
+    world.clock.advance(80 * 3600)
+    seen = world.releases.storage([LEDGER])
+    backup = replace(world.stored.run(POINT_ID), id="orders-prod-20261126T030000Z-00000001", started_at=world.clock.now())
+    world.stored.create_run(backup)
+    evidence.save(world.stored, backup.id, evidence.STORAGE, seen)
+    await restore_clean_up({}, world)
+    assert {order.storages for store in world.stores.values() for order in store.orders if order.run == run.id} >= {seen}
