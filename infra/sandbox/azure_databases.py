@@ -48,6 +48,13 @@ class AzureDatabases:
             key = cosmos.database_accounts.list_keys(RESOURCE_GROUP, account).primary_master_key
         return Cosmos(made.document_endpoint, key, self._azure.data_url)
 
+    def accounts(self) -> list[str]:
+        """Names of the Cosmos DB accounts there are."""
+        from azure.mgmt.cosmosdb import CosmosDBManagementClient
+
+        with self._client(CosmosDBManagementClient) as cosmos:
+            return [str(account.name) for account in cosmos.database_accounts.list_by_resource_group(RESOURCE_GROUP)]
+
     @contextmanager
     def restored(self, account: str, target: str, at: datetime) -> Iterator[Cosmos]:
         """An account as it was at `at`, restored into another one that is deleted when the context ends."""

@@ -23,7 +23,6 @@ from rich.panel import Panel
 from rich.table import Table
 
 from infra.sandbox.bank.audit import Audit
-from infra.sandbox.bank.layouts import audit_live, fingerprint
 from infra.sandbox.control_plane_option import add_control_plane
 from infra.sandbox.demo_restore import Recovery, lose_restore_undo
 from infra.sandbox.demo_scene import FUNCTIONS_HOST, SCENES, OnFunctionsHost, Scene
@@ -131,13 +130,12 @@ def _run(console: Console, scene: Scene) -> View:
 def _prove(console: Console, scene: Scene, point: RestorePoint) -> Proof:
     console.print(f"\n[bold]Proof.[/] {scene.proof}")
     console.print("then the same from a second at which the bank was busy.")
-    opening = scene.world.scale.opening
     with scene.copy_of(point) as copy:
-        at_point, kept = audit_live(copy, opening), fingerprint(copy)
+        at_point, kept = copy
     console.print(f"  at {iso(point.at or datetime.now(UTC))} (the point): {at_point.explain()}")
     busy_at = _busy_second(point)
     with scene.copy_at(busy_at) as copy:
-        at_busy = audit_live(copy, opening)
+        at_busy = copy.audit
     console.print(f"  at {iso(busy_at)} (busy): {at_busy.explain()}")
     return Proof(at_point, kept, busy_at, at_busy)
 

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from infra.sandbox.azure_world import ACCOUNT, AzureWorld
 from infra.sandbox.bank import layouts
-from infra.sandbox.bank.layouts import BankLayout
+from infra.sandbox.bank.audit import Audit
+from infra.sandbox.bank.layouts import fingerprint
 from infra.sandbox.bank_worlds import dynamodb_of
 from infra.sandbox.cluster.process import REAL
 from infra.sandbox.functions_host import WorldOnFunctionsHost
-from infra.sandbox.proof import copies_of_second, kept_copies
+from infra.sandbox.proof import audit_copies, copies_of_second, kept_copies
 from infra.sandbox.releases_world import NAMESPACE, PLAN_NAME, TIMEZONE, ReleasesWorld
 from infra.sandbox.world import STACK, World
 from shared.cli.azure_operator import AzureOperator
@@ -25,6 +27,13 @@ from shared.cli.operator import AwsOperator, Operator
 from shared.model.restore_point import RestorePoint
 
 STARTED_SECONDS = 20.0
+
+
+class Copy(NamedTuple):
+    """What a copy of the bank holds."""
+
+    audit: Audit
+    fingerprint: str
 
 
 class Scene(ABC):
@@ -51,11 +60,11 @@ class Scene(ABC):
         """Causes a backup without the command line; how, for the reader."""
 
     @abstractmethod
-    def copy_of(self, point: RestorePoint) -> AbstractContextManager[BankLayout]:
+    def copy_of(self, point: RestorePoint) -> AbstractContextManager[Copy]:
         """The bank of a restore point beside the live one, until the context ends."""
 
     @abstractmethod
-    def copy_at(self, second: datetime) -> AbstractContextManager[BankLayout]:
+    def copy_at(self, second: datetime) -> AbstractContextManager[Copy]:
         """The bank of any second, as somebody without a restore point would restore it."""
 
     def _cluster(self, kind: str) -> list[tuple[str, str]]:
@@ -105,17 +114,18 @@ class OnAws(Scene):
         raise TimeoutError(f"The schedule fired, but no execution of a backup began within {STARTED_SECONDS:.0f} s.")
 
     @contextmanager
-    def copy_of(self, point: RestorePoint) -> Iterator[BankLayout]:
+    def copy_of(self, point: RestorePoint) -> Iterator[Copy]:
         with kept_copies(self.world.aws.client("dynamodb"), point, "kept") as prefix:
-            yield self._layout(prefix)
+            yield self._copy(prefix)
 
     @contextmanager
-    def copy_at(self, second: datetime) -> Iterator[BankLayout]:
+    def copy_at(self, second: datetime) -> Iterator[Copy]:
         with copies_of_second(self.world.aws.client("dynamodb"), second, "busy") as prefix:
-            yield self._layout(prefix)
+            yield self._copy(prefix)
 
-    def _layout(self, prefix: str) -> BankLayout:
-        return layouts.on_dynamodb(dynamodb_of(self.world.aws, prefix=prefix))[0]
+    def _copy(self, prefix: str) -> Copy:
+        layout, _ = layouts.on_dynamodb(dynamodb_of(self.world.aws, prefix=prefix))
+        return Copy(audit_copies(self.world.aws.client("dynamodb"), self.world.scale.opening, prefix), fingerprint(layout))
 
 
 class OnAzure(Scene):
@@ -150,15 +160,16 @@ class OnAzure(Scene):
         told = f'A pipeline posts {{"plan": "{PLAN_NAME}"}} to /api/backup with a function key: 202 Accepted.'
         return told, Execution(answer.json["execution"], "RUNNING")
 
-    def copy_of(self, point: RestorePoint) -> AbstractContextManager[BankLayout]:
+    def copy_of(self, point: RestorePoint) -> AbstractContextManager[Copy]:
         if point.at is None:
             raise ValueError(f"{point.id} has no moment")
         return self.copy_at(point.at)
 
     @contextmanager
-    def copy_at(self, second: datetime) -> Iterator[BankLayout]:
+    def copy_at(self, second: datetime) -> Iterator[Copy]:
         with self.world.databases.restored(ACCOUNT, f"{ACCOUNT}-proof", second) as storage:
-            yield layouts.on_cosmos(storage)[0]
+            layout, _ = layouts.on_cosmos(storage)
+            yield Copy(layouts.audit_live(layout, self.world.scale.opening), fingerprint(layout))
 
 
 class OnFunctionsHost(OnAzure):

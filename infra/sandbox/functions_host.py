@@ -1,7 +1,7 @@
 """The function app on Microsoft's own Functions host: Core Tools (`func`) with Azurite as its storage, beside the sandbox.
 
-Neither comes with this repository, and a host downloads its extension bundle when it first starts. Names of Cosmos DB accounts lead
-nowhere there, so that their clocks are not measured and pauses last some seconds longer.
+Neither comes with this repository, and a host downloads its extension bundle when it first starts. Names of Cosmos DB accounts
+lead nowhere there, so that their clocks are not measured and pauses last some seconds longer.
 """
 
 from __future__ import annotations

@@ -20,7 +20,12 @@ _POLL_SECONDS = 0.1
 def audit_kept_copies(dynamodb: Any, point: RestorePoint, opening: Opening, label: str) -> Audit:
     """Restores the kept copy of each table of the point as `<label>.<table>` and audits those."""
     with kept_copies(dynamodb, point, label) as prefix:
-        return audit(scan_with(dynamodb), opening, _names(prefix))
+        return audit_copies(dynamodb, opening, prefix)
+
+
+def audit_copies(dynamodb: Any, opening: Opening, prefix: str) -> Audit:
+    """Of copies whose names begin with `prefix`; what ScalarDB's own tables say in them is about the originals."""
+    return audit(scan_with(dynamodb), opening, _names(prefix))
 
 
 @contextmanager
@@ -38,7 +43,7 @@ def kept_copies(dynamodb: Any, point: RestorePoint, label: str) -> Iterator[str]
 def audit_second(dynamodb: Any, at: datetime, opening: Opening, label: str) -> Audit:
     """Restores each table by PITR to the second `at`, as a person without a restore point would, and audits those."""
     with copies_of_second(dynamodb, at, label) as prefix:
-        return audit(scan_with(dynamodb), opening, _names(prefix))
+        return audit_copies(dynamodb, opening, prefix)
 
 
 @contextmanager

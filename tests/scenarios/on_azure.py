@@ -81,7 +81,8 @@ class AzureDeployment(Deployment):
         """By HTTP, with the key of the host."""
         answer = self.world.host.call("POST", "/api/restore", dict(payload))
         if answer.status >= 400:
-            return Refusal(answer.json["error"], answer.json["message"])
+            told = answer.json or {"error": f"HTTP {answer.status}", "message": "no body"}
+            return Refusal(told["error"], told["message"])
         found: dict[str, Any] = answer.json
         return found
 
