@@ -1,7 +1,7 @@
 """The second half of a restore: each live table is deleted and made again from its backup, its settings put back and compared.
 
 Tables are deleted only shortly before a restore slot is theirs: no more than one round of restores ahead; one alone until its
-restore was accepted; none while any table has failed.
+restore was accepted; none while any table has failed. What an undo only removes goes when all others are done.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from shared.databases.dynamodb.inventory import read_backup
 from shared.databases.dynamodb.live_table import LiveTable, read_live
 from shared.databases.dynamodb.protect import SOONEST_SECONDS
 from shared.databases.dynamodb.putting_back import PuttingBack
-from shared.databases.dynamodb.restore_items import Restoring, TablePhase, remembered, settings_of
+from shared.databases.dynamodb.restore_items import Restoring, TablePhase, brought_back, remembered, settings_of
 from shared.databases.dynamodb.restore_moves import Moves
 from shared.databases.dynamodb.restore_safety import SafetyBackups, is_outdated
 from shared.databases.dynamodb.restore_slots import free_slots
-from shared.databases.dynamodb.restore_steps import Act, cut_over_step, replace_step
+from shared.databases.dynamodb.restore_steps import Act, Step, cut_over_step, delete_step, removal_step, replace_step
 from shared.databases.dynamodb.restoring import Restores
 from shared.model.errors import Conflict, Misconfigured, NotReady
 from shared.model.records import replace
@@ -60,6 +60,7 @@ class CuttingOver:
         self._calls = calls
         self._now = restoring.now
         self._most = restoring.max_concurrent_restores
+        self._removals = brought_back(restoring.order.undo)
         self._moves = Moves(reached.items, restoring.now, calls)
         self._restores = Restores(restoring.order.stamp, restoring.now, calls)
         self._putting_back = PuttingBack(restoring.now, calls)
@@ -72,6 +73,7 @@ class CuttingOver:
         moves.stage(self._fill_slots)
         moves.each(moves.within(TablePhase.SETTLING), self._settle)
         self._replace_next()
+        self._remove_next()
         moves.stage(self._renew_safety_backups)
         moves.raise_when_nothing_goes_on()
         done = all(item.done for item in moves.items)
@@ -94,11 +96,21 @@ class CuttingOver:
         """Tables of which only the settings are seen to lose nothing and need no slot. Of the others, those with a note come
         first: while one of them fails again, no other is deleted."""
         moves = self._moves
-        prepared = moves.within(TablePhase.PREPARED)
+        prepared = [item for item in moves.within(TablePhase.PREPARED) if item.name not in self._removals]
         moves.each([item for item in prepared if not item.source][: self._most], self._look)
         ready = [item for item in prepared if item.source and not self._needs_safety_backup(item)]
         for is_noted in (True, False):
             moves.each([item for item in ready if bool(item.note) is is_noted][: self._ahead()], self._look)
+
+    def _remove_next(self) -> None:
+        """Nothing but a removal is left to go wrong then. Those with a note come first, as above."""
+        moves = self._moves
+        if any(not item.done and item.name not in self._removals for item in moves.items):
+            return
+        ready = [item for item in moves.within(TablePhase.PREPARED) if not self._needs_safety_backup(item)]
+        for is_noted in (True, False):
+            most = 0 if moves.has_failed else max(0, self._most - len(moves.within(TablePhase.DELETING)))
+            moves.each([item for item in ready if bool(item.note) is is_noted][:most], self._look)
 
     def _ahead(self) -> int:
         """How many more live tables may be deleted now. That restores are refused shows only at the first request for one, so
@@ -112,8 +124,7 @@ class CuttingOver:
 
     def _look(self, item: ItemRestore) -> ItemRestore:
         live = read_live(item.name, self._calls)
-        wanted = settings_of(item.settings)
-        step = cut_over_step(live, item.source, _replaced_id(item), wanted.table_id if wanted else "")
+        step = self._step(item, live)
         match step.act:
             case Act.CONFLICT:
                 raise Conflict(f"{item.name}: {step.reason}", hint=GO_ON_HINT)
@@ -121,9 +132,17 @@ class CuttingOver:
                 return item.entered(TablePhase.GONE, self._now)
             case Act.SETTLE:
                 return item.entered(TablePhase.SETTLING, self._now)
+            case Act.REMOVED:
+                return replace(item.entered(TablePhase.REMOVED, self._now), done=True)
             case Act.REPLACE if live:
                 return self._replace(item, live)
         return self._being_changed(item, live)
+
+    def _step(self, item: ItemRestore, live: LiveTable | None) -> Step:
+        if item.name in self._removals:
+            return removal_step(live, self._removals[item.name], _replaced_id(item))
+        wanted = settings_of(item.settings)
+        return cut_over_step(live, item.source, _replaced_id(item), wanted.table_id if wanted else "")
 
     def _being_changed(self, item: ItemRestore, live: LiveTable | None) -> ItemRestore:
         """A table that has to be waited for, in the phase in which it really is, whatever was remembered."""
@@ -131,10 +150,14 @@ class CuttingOver:
         return item.entered(TablePhase.CREATING if is_made else TablePhase.DELETING, self._now)
 
     def _replace(self, item: ItemRestore, live: LiveTable) -> ItemRestore:
-        """Both backups are looked at right before the table goes."""
-        source, safety = read_backup(item.source, self._calls), read_backup(item.kept, self._calls)
+        """Both backups, or the only one, are looked at right before the table goes."""
+        safety = read_backup(item.kept, self._calls)
         stopped_at, are_settings_stored = self._restoring.order.stopped_at, bool(item.kept_settings)
-        step = replace_step(live, source, safety, stopped_at, are_settings_stored)
+        if item.name in self._removals:
+            step = delete_step(live, safety, stopped_at, are_settings_stored)
+        else:
+            source = read_backup(item.source, self._calls)
+            step = replace_step(live, source, safety, stopped_at, are_settings_stored)
         match step.act:
             case Act.BACK_UP:
                 return replace(item, note=step.reason).entered(TablePhase.BACKING_UP, self._now)
@@ -147,7 +170,8 @@ class CuttingOver:
     # -- another safety backup, when the application has run since the last one
 
     def _needs_safety_backup(self, item: ItemRestore) -> bool:
-        return item.phase == TablePhase.BACKING_UP or bool(item.source and item.kept and is_outdated(item, self._restoring))
+        is_to_go = bool(item.source) or item.name in self._removals
+        return item.phase == TablePhase.BACKING_UP or (is_to_go and bool(item.kept) and is_outdated(item, self._restoring))
 
     def _renew_safety_backups(self) -> None:
         items = self._moves.within(TablePhase.PREPARED, TablePhase.BACKING_UP)

@@ -13,7 +13,7 @@ from shared.databases.dynamodb.live_table import USABLE, LiveTable, read_live
 from shared.databases.dynamodb.names import old_name, restored_name, restored_prefix
 from shared.databases.dynamodb.protect import LATEST_SECONDS, SOONEST_SECONDS
 from shared.databases.dynamodb.putting_back import PuttingBack
-from shared.databases.dynamodb.restore_items import Restoring, TablePhase, first_items, settings_of
+from shared.databases.dynamodb.restore_items import Restoring, TablePhase, brought_back, first_items, settings_of
 from shared.databases.dynamodb.restore_led import led_aside
 from shared.databases.dynamodb.settings_compare import differences, remarks
 from shared.model.checks import CheckResult, failed, passed, warned
@@ -31,13 +31,14 @@ class _Seen:
 
 
 def verify(restoring: Restoring, restored: DatabaseRestore, calls: Calls) -> tuple[CheckResult, ...]:
-    """Status, source of the data and settings of every table, looked at anew.
+    """Status, source of the data and settings of every table, looked at anew; and that what was removed is not there.
 
     Raises:
         Unreachable, Throttled, Forbidden: the service.
     """
     putting_back = PuttingBack(restoring.now, calls)
     items = [item for item in restored.items if item.phase != TablePhase.LEFT_ALONE]
+    removals = brought_back(restoring.order.undo)
 
     def see(item: ItemRestore) -> _Seen:
         live = read_live(item.side if restoring.is_aside else item.name, calls)
@@ -49,7 +50,9 @@ def verify(restoring: Restoring, restored: DatabaseRestore, calls: Calls) -> tup
         optional = tuple(each.text for each in different if each.is_optional)
         return _Seen(item, live, blocking, (*optional, *remarks(wanted)))
 
-    return tuple(_checked(restoring.database.key, calls.in_parallel(see, items)))
+    seen = calls.in_parallel(see, items)
+    checks = _checked(restoring.database.key, [each for each in seen if each.item.name not in removals])
+    return (*checks, *_check_removed(restoring.database.key, [each for each in seen if each.item.name in removals]))
 
 
 def _checked(key: str, seen: Sequence[_Seen]) -> Iterable[CheckResult]:
@@ -70,6 +73,13 @@ def _checked(key: str, seen: Sequence[_Seen]) -> Iterable[CheckResult]:
             f"{len(noted)} tables have settings to look at. {listed(noted)}",
             "They could not be read when they were to be noted, or the service does not set them.",
         )
+
+
+def _check_removed(key: str, seen: Sequence[_Seen]) -> Iterable[CheckResult]:
+    if seen:
+        there = [f"{each.item.name} ({each.live.status})" for each in seen if each.live]
+        good = f"{len(seen)} tables that did not exist before do not exist any more"
+        yield _all_or("dynamodb-restored-removed", key, there, good, "did not exist before and do exist")
 
 
 def _is_usable(seen: _Seen) -> bool:
@@ -98,7 +108,9 @@ def discard(restoring: Restoring, restored: DatabaseRestore, calls: Calls) -> Da
     if restored.changed_live:
         _require_live(restored, existing)
     items = restored.items or _first_items(restoring, calls)
-    names = sorted(item.name for item in items if item.phase != TablePhase.LEFT_ALONE)
+    # A table that was to be removed and is left alone after all may have its safety backup from before.
+    removals = brought_back(restoring.order.undo)
+    names = sorted(item.name for item in items if item.phase != TablePhase.LEFT_ALONE or item.name in removals)
     tables = [aside for name in names if (aside := restored_name(restoring.order.stamp, name)) in existing]
     if tables:
         _refuse_when_led_to(restoring, tables)

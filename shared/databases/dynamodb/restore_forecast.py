@@ -21,7 +21,14 @@ from shared.databases.dynamodb.live_table import USABLE, LiveTable, read_live
 from shared.databases.dynamodb.names import copy_prefix, restored_name, restored_prefix
 from shared.databases.dynamodb.recovery import Reach, Recovery, describe_recovery, reach
 from shared.databases.dynamodb.restore_estimate import estimate
-from shared.databases.dynamodb.restore_items import Restoring, TablePhase, first_items, settings_of
+from shared.databases.dynamodb.restore_items import (
+    Restoring,
+    TablePhase,
+    brought_back,
+    first_items,
+    left_alone,
+    settings_of,
+)
 from shared.databases.dynamodb.restore_prepare import COPYING_TAKES
 from shared.databases.dynamodb.restore_words import KEPT_COPY, OLD_COPY, RECOVERY, gone_for_good, keeps, loses, puts_back, steps
 from shared.model.checks import CheckResult, failed, passed, warned
@@ -36,7 +43,7 @@ CHOOSE_HINT = "Choose another restore point."
 @dataclass(frozen=True)
 class Outlook:
     """One table: the backup to restore from, if there is one, else how far its recovery window reaches; and the live table.
-    `problem` says why there is no source."""
+    `problem` says why there is no source. `is_removed`: an undo removes the live table, if there is one, and restores none."""
 
     item: ItemRestore
     live: LiveTable | None
@@ -44,6 +51,7 @@ class Outlook:
     recovery: Recovery | None = None
     problem: str = ""
     ready_at: datetime | None = None
+    is_removed: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -53,6 +61,10 @@ class Outlook:
     @property
     def is_left_alone(self) -> bool:
         return self.item.phase == TablePhase.LEFT_ALONE
+
+    @property
+    def is_restored(self) -> bool:
+        return not self.is_left_alone and not self.is_removed
 
 
 def forecast(restoring: Restoring, storages: Sequence[ReleaseStorage], calls: Calls) -> DatabaseForecast:
@@ -68,22 +80,21 @@ def forecast(restoring: Restoring, storages: Sequence[ReleaseStorage], calls: Ca
         check = failed("dynamodb-restore-tables", key, error.message, error.hint)
         return DatabaseForecast(database=key, point=order.at, checks=(check,))
     looks = _look(restoring, items, calls)
-    replaced = [look for look in looks if not look.is_left_alone]
-    by_recovery = [look for look in replaced if look.backup is None]
-    is_live = [look for look in replaced if look.live]
-    seconds, basis = estimate(
-        restoring, [look.size_bytes for look in replaced], by_recovery=len(by_recovery), live=len(is_live)
-    )
+    restored = [look for look in looks if look.is_restored]
+    by_recovery = [look for look in restored if look.backup is None]
+    kept = [look for look in looks if look.live and not look.is_left_alone]
+    removed = sum(look.is_removed for look in kept)
+    seconds, basis = estimate(restoring, [look.size_bytes for look in restored], by_recovery=len(by_recovery), live=len(kept))
     windows = [look.recovery for look in by_recovery if look.recovery]
     return DatabaseForecast(
         database=key,
         point=order.at,
-        source=_source(restoring, replaced),
-        steps=steps(restoring, len(replaced), len(by_recovery), len(is_live)),
-        loses=loses(restoring, [look.item for look in replaced]),
-        puts_back=puts_back(restoring, [look.item for look in replaced]),
-        gone_for_good=gone_for_good(restoring, len(is_live)),
-        keeps=() if restoring.is_aside else keeps(order.stamp, [look.item.name for look in is_live]),
+        source=_source(restoring, restored),
+        steps=steps(restoring, len(restored), len(by_recovery), len(kept) - removed, removed),
+        loses=loses(restoring, [look.item for look in restored]),
+        puts_back=puts_back(restoring, [look.item for look in restored]),
+        gone_for_good=gone_for_good(restoring, len(kept)),
+        keeps=() if restoring.is_aside else keeps(order.stamp, [look.item.name for look in kept]),
         checks=tuple(_checks(restoring, looks, storages, calls)),
         observed=_observed(looks),
         restorable_from=max((window.earliest for window in windows if window.earliest), default=None),
@@ -94,10 +105,10 @@ def forecast(restoring: Restoring, storages: Sequence[ReleaseStorage], calls: Ca
     )
 
 
-def _source(restoring: Restoring, replaced: Sequence[Outlook]) -> str:
+def _source(restoring: Restoring, restored: Sequence[Outlook]) -> str:
     if restoring.is_undo:
         return OLD_COPY
-    kinds = {KEPT_COPY if look.backup else RECOVERY for look in replaced}
+    kinds = {KEPT_COPY if look.backup else RECOVERY for look in restored}
     return ", ".join(sorted(kinds))
 
 
@@ -107,19 +118,24 @@ def _observed(looks: Iterable[Outlook]) -> Mapping[str, str]:
     for look in looks:
         name = look.item.name
         seen[f"{name}: live table"] = look.live.table_id if look.live else "none"
-        if not look.is_left_alone:
+        if look.is_removed:
+            seen[f"{name}: source"] = "none, it is removed"
+        elif look.is_restored:
             seen[f"{name}: source"] = look.backup.arn if look.backup else RECOVERY
     return seen
 
 
 def _look(restoring: Restoring, items: Sequence[ItemRestore], calls: Calls) -> list[Outlook]:
     listed_backups = _list_sources(restoring, calls)
+    removals = brought_back(restoring.order.undo)
     by_name: dict[str, Backup] = {backup.name: backup for backup in listed_backups.values() if backup.status == "AVAILABLE"}
 
     def look(item: ItemRestore) -> Outlook:
         live = read_live(item.name, calls)
         if item.phase == TablePhase.LEFT_ALONE:
             return Outlook(item, live)
+        if item.name in removals:
+            return _removal(restoring, item, live, removals[item.name])
         name = restoring.source_name(item.name)
         backup = listed_backups.get(item.source) or (read_backup(item.source, calls) if item.source else by_name.get(name))
         if backup and backup.name == name and backup.status == "AVAILABLE":
@@ -129,6 +145,13 @@ def _look(restoring: Restoring, items: Sequence[ItemRestore], calls: Calls) -> l
         return _by_recovery(restoring, item, live, calls)
 
     return calls.in_parallel(look, list(items))
+
+
+def _removal(restoring: Restoring, item: ItemRestore, live: LiveTable | None, made_from: str) -> Outlook:
+    if live and live.from_backup != made_from:
+        note = "The restore that is taken back has not made it: it is left alone."
+        return Outlook(left_alone(item, note, restoring.now), live)
+    return Outlook(item, live, is_removed=True)
 
 
 def _list_sources(restoring: Restoring, calls: Calls) -> dict[str, Backup]:
@@ -164,6 +187,7 @@ def _checks(
     yield from _check_sources(key, looks)
     if not restoring.is_aside:
         yield from _check_live(key, looks)
+        yield from _check_removed(key, looks)
     yield from _check_others(restoring, looks, storages, calls)
     unknown = [look.item.name for look in looks if (known := settings_of(look.item.settings)) and known.unknown]
     if unknown:
@@ -190,7 +214,7 @@ def _check_sources(key: str, looks: Sequence[Outlook]) -> Iterable[CheckResult]:
             f"Try again at about {iso(max(early).replace(microsecond=0))}.",
         )
     else:
-        yield passed("dynamodb-restore-source", key, f"{sum(not look.is_left_alone for look in looks)} tables can be restored")
+        yield passed("dynamodb-restore-source", key, f"{sum(look.is_restored for look in looks)} tables can be restored")
     if absent := [look.item.name for look in looks if look.is_left_alone]:
         yield warned(
             "dynamodb-restore-absent",
@@ -201,14 +225,14 @@ def _check_sources(key: str, looks: Sequence[Outlook]) -> Iterable[CheckResult]:
 
 
 def _check_live(key: str, looks: Sequence[Outlook]) -> Iterable[CheckResult]:
-    replaced = [(look.item, look.live) for look in looks if not look.is_left_alone]
-    busy = [f"{live.name} ({live.status})" for _, live in replaced if live and live.status not in USABLE]
+    to_go = [(look.item, look.live) for look in looks if not look.is_left_alone]
+    busy = [f"{live.name} ({live.status})" for _, live in to_go if live and live.status not in USABLE]
     yield _all_or(
         failed, "dynamodb-restore-status", key, busy, "are being changed or cannot be used", "Wait until they are ACTIVE."
     )
     replicated = [
         f"{item.name} ({', '.join(regions)})"
-        for item, live in replaced
+        for item, live in to_go
         if (regions := (live.replica_regions if live else ()) or _replicas_of(item))
     ]
     yield _all_or(
@@ -219,12 +243,22 @@ def _check_live(key: str, looks: Sequence[Outlook]) -> Iterable[CheckResult]:
         "are global tables, and a restored table has no replicas",
         "Restore side by side and copy the items, or remove the replicas first.",
     )
-    if missing := [item.name for item, live in replaced if live is None]:
+    if missing := [look.item.name for look in looks if look.is_restored and look.live is None]:
         yield warned(
             "dynamodb-restore-missing",
             key,
             f"{len(missing)} tables do not exist now: {listed(missing)}.",
-            "They are made again; there is nothing to keep of them, and an undo leaves them in place.",
+            "They are made again; there is nothing to keep of them, and an undo removes them again.",
+        )
+
+
+def _check_removed(key: str, looks: Sequence[Outlook]) -> Iterable[CheckResult]:
+    if removed := [look.item.name for look in looks if look.is_removed and look.live]:
+        yield warned(
+            "dynamodb-restore-removed",
+            key,
+            f"{len(removed)} tables did not exist before the restore that is taken back, and are removed: {listed(removed)}.",
+            "Each is kept as a safety backup: an undo of this undo brings them back.",
         )
 
 

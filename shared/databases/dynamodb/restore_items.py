@@ -6,11 +6,12 @@ phases of `protect` (`ItemPhase`), because the same machinery makes it.
     checking ──► source-ready ──► backing-up ──► prepared ──► deleting ──► gone ──► creating ──► settling ──► done
         └► waiting … cleaning ┘        └───── ◄ ─────┘                       └► refused ┘
     side by side: source-ready ──► creating-aside ──► done
+    an undo, of a table that was missing before: source-ready ──► backing-up ──► prepared ──► deleting ──► removed
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -47,6 +48,8 @@ class TablePhase(StrEnum):
     """The restored table is ACTIVE; its settings are put back and compared."""
     CREATING_ASIDE = "creating-aside"
     DONE = "done"
+    REMOVED = "removed"
+    """An undo: the table did not exist before the restore that is taken back, and does not exist any more."""
     LEFT_ALONE = "left-alone"
     """The point has nothing of this table."""
 
@@ -89,6 +92,19 @@ class Restoring(NamedTuple):
         return old_name(self.order.undo.stamp, table) if self.order.undo else copy_name(self.point, table)
 
 
+def brought_back(undo: DatabaseRestore | None) -> Mapping[str, str]:
+    """Tables that did not exist before a restore and that it makes, with the backup it makes each from. Whoever takes it back
+    removes them.
+
+    That a table was missing is certain only when the first half had ended: until then, what is not kept may be kept yet.
+    """
+    if undo is None or not undo.changed_live:
+        return {}
+    return {
+        item.name: item.source for item in undo.items if item.source and not item.kept and item.phase != TablePhase.LEFT_ALONE
+    }
+
+
 def remembered(restoring: Restoring, previous: DatabaseRestore | None) -> DatabaseRestore | None:
     """Memory of another restore or database is none."""
     order = restoring.order
@@ -117,7 +133,8 @@ def first_items(restoring: Restoring, storages: Sequence[ReleaseStorage], calls:
     """
     order = restoring.order
     if order.undo:
-        found = tuple(_of_earlier(item, restoring.now) for item in order.undo.items)
+        removals = brought_back(order.undo)
+        found = tuple(_of_earlier(item, item.name in removals, restoring.now) for item in order.undo.items)
     elif order.protection:
         found = tuple(_of_point(item, restoring) for item in order.protection.items)
     else:
@@ -141,11 +158,16 @@ def _of_point(item: ItemProtection, restoring: Restoring) -> ItemRestore:
     )
 
 
-def _of_earlier(item: ItemRestore, now: datetime) -> ItemRestore:
+def _of_earlier(item: ItemRestore, is_removed: bool, now: datetime) -> ItemRestore:
+    if is_removed:
+        return ItemRestore(name=item.name, phase=TablePhase.SOURCE_READY, since=now)
     if not item.kept:
-        note = "The restore that is taken back has replaced no table of this name: it is left alone."
-        return ItemRestore(name=item.name, phase=TablePhase.LEFT_ALONE, since=now, done=True, note=note)
+        return left_alone(item, "The restore that is taken back has not touched a table of this name: it is left alone.", now)
     return ItemRestore(name=item.name, phase=TablePhase.CHECKING, since=now, source=item.kept, settings=item.kept_settings)
+
+
+def left_alone(item: ItemRestore, note: str, now: datetime) -> ItemRestore:
+    return ItemRestore(name=item.name, phase=TablePhase.LEFT_ALONE, since=now, done=True, note=note)
 
 
 def as_protection(item: ItemRestore) -> ItemProtection:

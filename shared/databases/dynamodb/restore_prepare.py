@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from shared.databases.dynamodb.calls import Calls
 from shared.databases.dynamodb.inventory import Backup, list_backups, list_safety_backups, read_backup
-from shared.databases.dynamodb.live_table import read_live
+from shared.databases.dynamodb.live_table import LiveTable, read_live
 from shared.databases.dynamodb.names import copy_prefix, restored_name
 from shared.databases.dynamodb.protect import Order, advance
 from shared.databases.dynamodb.putting_back import PuttingBack
@@ -20,7 +20,9 @@ from shared.databases.dynamodb.restore_items import (
     TablePhase,
     as_protection,
     begun,
+    brought_back,
     first_items,
+    left_alone,
     remembered,
     settings_of,
     with_protection,
@@ -77,6 +79,7 @@ class Preparing:
         self._wait_for_source = 0.0
         order = restoring.order
         self._earlier_sources = {item.name: item.source for item in order.undo.items} if order.undo else {}
+        self._removals = brought_back(order.undo)
 
     def once(self) -> DatabaseRestore:
         self._moves.stage(self._check_sources)
@@ -158,6 +161,8 @@ class Preparing:
                 return replace(item, note="The restore that is taken back has asked for its deletion: it is made again then.")
             note = "The restore that is taken back has not replaced it."
             return replace(item, source="", note=note).entered(TablePhase.PREPARED, self._now)
+        if live and item.name in self._removals and live.from_backup != self._removals[item.name]:
+            return left_alone(item, "The restore that is taken back has not made it: it is left alone.", self._now)
         step = safety.step(item, live, self._earlier_sources.get(item.name, ""))
         match step.act:
             case Act.CONFLICT:
@@ -173,12 +178,16 @@ class Preparing:
             return replace(item, kept=step.kept.arn if step.kept else "", note=note).entered(TablePhase.PREPARED, self._now)
         if live.replica_regions:
             raise NotReady(_replicated(item.name, live.replica_regions), hint=UNTOUCHED)
-        settings = self._putting_back.read(live)
-        wanted = completed(of_source, settings) if of_source else settings
-        ready = replace(
-            item, settings=to_record(wanted), kept_settings=to_record(settings), kept=step.kept.arn if step.kept else ""
-        )
-        return ready.entered(TablePhase.PREPARED, self._now)
+        kept = replace(item, kept=step.kept.arn if step.kept else "")
+        return self._with_settings(kept, live).entered(TablePhase.PREPARED, self._now)
+
+    def _with_settings(self, item: ItemRestore, live: LiveTable) -> ItemRestore:
+        """The live table's are for an undo. A table that is removed shall have none."""
+        settings, of_source = self._putting_back.read(live), settings_of(item.settings)
+        item = replace(item, kept_settings=to_record(settings))
+        if item.name in self._removals:
+            return item
+        return replace(item, settings=to_record(completed(of_source, settings) if of_source else settings))
 
     # -- side by side
 

@@ -1,7 +1,8 @@
 """The next step of one table of a restore, decided from what there is: plain functions of the live table and the backups.
 
-What must never happen is decided here: a live table is deleted only while the backup to restore from and a safety backup of
-that very table are AVAILABLE and its settings are stored; a table that this restore has made is never deleted again.
+What must never happen is decided here: a live table is deleted only while the backup to restore from, if it is to be restored,
+and a safety backup of that very table are AVAILABLE and its settings are stored; a table that this restore has made is never
+deleted again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Act(Enum):
     RESTORE = auto()
     SETTLE = auto()
     """The table is the restored one and ACTIVE: see to its settings."""
+    REMOVED = auto()
+    """The table, which is only to be removed, is gone."""
     WAIT = auto()
     CONFLICT = auto()
     """Somebody else is at work on the table, or has replaced it; `reason` says it."""
@@ -83,7 +86,7 @@ def cut_over_step(live: LiveTable | None, source: str, replaced_id: str, kept_id
     """`source` is the ARN to restore from, empty when the table was never replaced and only its settings are seen to.
     `replaced_id` is the id of the table that the safety backup is of, `kept_id` that of the table which the source is of."""
     if live and live.status in UNREADABLE:
-        return Step(Act.CONFLICT, f"it is {live.status}: nothing can be done with it before somebody puts that right.")
+        return _unreadable(live)
     if live is None:
         if source:
             return Step(Act.RESTORE)
@@ -101,14 +104,36 @@ def cut_over_step(live: LiveTable | None, source: str, replaced_id: str, kept_id
     return Step(Act.WAIT if live.is_restoring or live.status != "ACTIVE" else Act.SETTLE)
 
 
+def removal_step(live: LiveTable | None, made_from: str, kept_id: str) -> Step:
+    """Of a table that an undo removes. `made_from` is the backup from which the restore that is taken back has made it,
+    `kept_id` the id of the table that the safety backup is of."""
+    if live is None:
+        return Step(Act.REMOVED)
+    if live.status in UNREADABLE:
+        return _unreadable(live)
+    if not kept_id or live.table_id != kept_id or live.from_backup != made_from:
+        reason = "a table of its name has appeared that the restore which is taken back has not made: it is not removed."
+        return Step(Act.CONFLICT, reason)
+    return Step(Act.REPLACE if live.status == "ACTIVE" else Act.WAIT)
+
+
+def _unreadable(live: LiveTable) -> Step:
+    return Step(Act.CONFLICT, f"it is {live.status}: nothing can be done with it before somebody puts that right.")
+
+
 def replace_step(
     live: LiveTable, source: Backup | None, safety: Backup | None, stopped_at: datetime | None, are_settings_stored: bool
 ) -> Step:
-    """May this live table be deleted, and if not, why."""
-    if stopped_at is None:
-        return Step(Act.REFUSE, "nobody has noted when the application was stopped.")
+    """May this live table be deleted to be restored, and if not, why."""
     if source is None or source.status != "AVAILABLE":
         return Step(Act.REFUSE, f"the backup to restore it from is {source.status if source else 'gone'}.")
+    return delete_step(live, safety, stopped_at, are_settings_stored)
+
+
+def delete_step(live: LiveTable, safety: Backup | None, stopped_at: datetime | None, are_settings_stored: bool) -> Step:
+    """May this live table be deleted, as far as what is kept of it goes; and if not, why."""
+    if stopped_at is None:
+        return Step(Act.REFUSE, "nobody has noted when the application was stopped.")
     if safety is None or safety.status != "AVAILABLE":
         return Step(Act.REFUSE, f"its safety backup is {safety.status if safety else 'gone'}.")
     if safety.table_id != live.table_id:

@@ -13,7 +13,8 @@ from shared.model.table_settings import TableSettings
 RECOVERY, KEPT_COPY, OLD_COPY = "point-in-time recovery", "kept copy", "old copy"
 
 
-def steps(restoring: Restoring, tables: int, by_recovery: int, live: int) -> tuple[str, ...]:
+def steps(restoring: Restoring, tables: int, by_recovery: int, live: int, removed: int) -> tuple[str, ...]:
+    """`live` are the live tables that are replaced, `removed` those that an undo removes besides."""
     first = (
         (f"{by_recovery} tables are recovered to the point beside the live ones and backed up; the side tables are removed.",)
         if by_recovery
@@ -22,12 +23,18 @@ def steps(restoring: Restoring, tables: int, by_recovery: int, live: int) -> tup
     if restoring.is_aside:
         where = f"{restored_prefix(restoring.order.stamp)}<table>"
         return (*first, f"{tables} tables are restored beside the live ones, as {where}. No live table is touched.")
+    removal = (
+        f"{removed} tables that did not exist before the restore that is taken back are removed, after all others, each only "
+        "while its safety backup is AVAILABLE."
+    )
+    quiet = f"When nobody has written for {restoring.quiet_seconds:g} s"
     return (
         *first,
-        f"When nobody has written for {restoring.quiet_seconds:g} s, {live} live tables are backed up, their settings noted.",
+        f"{quiet}, {live + removed} live tables are backed up, their settings noted.",
         f"{live} live tables are deleted, each only while both its backups are AVAILABLE.",
         f"{tables} tables are restored under their own names, at most {restoring.max_concurrent_restores} at a time.",
         "Settings are put back and compared, deletion protection last.",
+        *((removal,) if removed else ()),
     )
 
 

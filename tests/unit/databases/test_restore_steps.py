@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from shared.databases.dynamodb.inventory import Backup
 from shared.databases.dynamodb.live_table import LiveTable
-from shared.databases.dynamodb.restore_steps import Act, cut_over_step, quiet_at, replace_step, safety_step
+from shared.databases.dynamodb.restore_steps import (
+    Act,
+    cut_over_step,
+    delete_step,
+    quiet_at,
+    removal_step,
+    replace_step,
+    safety_step,
+)
 
 STOPPED = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 QUIET = quiet_at(STOPPED, 60)
@@ -101,6 +109,31 @@ def test_a_table_whose_key_cannot_be_used_is_said_and_not_waited_for(live: LiveT
     assert "INACCESSIBLE_ENCRYPTION_CREDENTIALS" in step.reason
 
 
+def removal(live: LiveTable | None, kept_id: str = "new-id") -> Act:
+    return removal_step(live, SOURCE.arn, kept_id).act
+
+
+def test_the_table_that_an_undone_restore_has_made_is_removed_once_and_waited_for_while_it_goes() -> None:
+    assert removal(OURS) is Act.REPLACE
+    assert removal(replace(OURS, status="DELETING")) is Act.WAIT
+    assert removal(None) is Act.REMOVED
+    assert removal(None, kept_id="") is Act.REMOVED
+
+
+@pytest.mark.parametrize(
+    ("live", "kept_id"),
+    [
+        (OURS, ""),
+        (OURS, "another-id"),
+        (replace(OURS, from_backup=""), "new-id"),
+        (replace(OURS, from_backup="arn:other"), "new-id"),
+        (replace(OURS, status="INACCESSIBLE_ENCRYPTION_CREDENTIALS"), "new-id"),
+    ],
+)
+def test_no_other_table_is_removed_and_none_without_a_safety_backup_of_it(live: LiveTable, kept_id: str) -> None:
+    assert removal(live, kept_id) is Act.CONFLICT
+
+
 def test_deletion_protection_is_switched_off_before_the_table_is_deleted() -> None:
     assert replace_step(replace(LIVE, is_protected=True), SOURCE, SAFETY, STOPPED, True).act is Act.UNPROTECT
     assert replace_step(LIVE, SOURCE, SAFETY, STOPPED, True).act is Act.DELETE
@@ -145,3 +178,6 @@ def test_a_table_is_changed_only_while_both_backups_are_available_and_its_settin
     )
     assert (step.act in (Act.DELETE, Act.UNPROTECT)) == is_safe
     assert bool(step.reason) != is_safe
+    of_removal = delete_step(replace(LIVE, is_protected=protected), backup, stopped_at, stored)
+    is_source_there = source is not None and source.status == "AVAILABLE"
+    assert of_removal == step or not is_source_there
