@@ -37,6 +37,8 @@ from shared.steps.evidence import load_evidence
 
 BOTH = "both"
 RUN_UP_SECONDS = 3.0 if os.environ.get("SCALAR_BACKUP_DEMO") == "short" else 8.0
+BUSY_SECONDS = 4
+"""So many are looked at, if need be: on a slow machine little is under way in any one of them."""
 AFTER_SECONDS = 4.0
 """Transfers go on for so long after the run, so that a busy second exists on either side of the pause."""
 
@@ -133,17 +135,19 @@ def _prove(console: Console, scene: Scene, point: RestorePoint) -> Proof:
     with scene.copy_of(point) as copy:
         at_point, kept = copy
     console.print(f"  at {iso(point.at or datetime.now(UTC))} (the point): {at_point.explain()}")
-    busy_at = _busy_second(point)
-    with scene.copy_at(busy_at) as copy:
-        at_busy = copy.audit
-    console.print(f"  at {iso(busy_at)} (busy): {at_busy.explain()}")
+    for busy_at in _busy_seconds(point):
+        with scene.copy_at(busy_at) as copy:
+            at_busy = copy.audit
+        console.print(f"  at {iso(busy_at)} (busy): {at_busy.explain()}")
+        if not at_busy.is_consistent:
+            break
     return Proof(at_point, kept, busy_at, at_busy)
 
 
-def _busy_second(point: RestorePoint) -> datetime:
-    """A second shortly before the pause, when transfers were under way."""
-    window = _window(point)
-    return (window.confirmed_at - timedelta(seconds=2)).replace(microsecond=0)
+def _busy_seconds(point: RestorePoint) -> list[datetime]:
+    """Seconds shortly before the pause, when transfers were under way. One of them may happen to fall between two transfers."""
+    last = (_window(point).confirmed_at - timedelta(seconds=2)).replace(microsecond=0)
+    return [last - timedelta(seconds=earlier) for earlier in range(BUSY_SECONDS)]
 
 
 def _window(point: RestorePoint) -> PauseWindow:
