@@ -12,7 +12,7 @@ from rich.console import Console
 
 from infra.sandbox.bank import damage
 from infra.sandbox.bank.audit import Audit
-from infra.sandbox.bank.layouts import BankLayout, audit_live, fingerprint
+from infra.sandbox.bank.layouts import audit_live, fingerprint
 from infra.sandbox.bank_worlds import live_layout
 from infra.sandbox.cluster.api.resources import DEPLOYMENTS, PODS
 from infra.sandbox.cluster.charts import CHARTS
@@ -26,8 +26,8 @@ _PLAN_ID = re.compile(r"--plan-id\s+(\S+)")
 
 @dataclass(frozen=True)
 class Recovery:
-    """`restored`: every row of every table is as in the copy of the point. `undone`: every row is as before the restore, but
-    for the dropped table, which an undo in place does not drop again."""
+    """`restored`: every row of every table is as in the copy of the point. `undone`: every row is as before the restore, and
+    the dropped table is missing again."""
 
     damaged: Audit
     after_restore: Audit
@@ -49,7 +49,7 @@ def lose_restore_undo(console: Console, scene: Scene, kept: str) -> Recovery | N
     layout, opening = live_layout(world, RELEASE), world.scale.opening
     damage.drop_table(layout, DROPPED)
     rows = damage.overwrite_rows(layout, OVERWRITTEN)
-    damaged, before = audit_live(layout, opening), _without_dropped(layout)
+    damaged, before = audit_live(layout, opening), fingerprint(layout)
     console.print(f"  table {DROPPED} dropped, {rows} balances of {OVERWRITTEN} overwritten: {damaged.explain()}")
     planned = _command(console, "restore", "plan", PLAN_NAME)
     plan_id = _PLAN_ID.search(planned or "")
@@ -61,15 +61,9 @@ def lose_restore_undo(console: Console, scene: Scene, kept: str) -> Recovery | N
     (run,) = [run for run in scene.operator.catalog.runs(PLAN_NAME) if run.kind == "restore"]
     if _command(console, "restore", "undo", run.id, "--yes") is None:
         return None
-    undone = _without_dropped(live_layout(world, RELEASE)) == before
+    undone = fingerprint(live_layout(world, RELEASE)) == before
     console.print(f"  what was there before the restore is there again: {'yes, row by row' if undone else 'NO'}.")
     return Recovery(damaged, found, restored, undone)
-
-
-def _without_dropped(layout: BankLayout) -> str:
-    return fingerprint(
-        BankLayout(layout.storages, {table: place for table, place in layout.places.items() if table != DROPPED})
-    )
 
 
 def _stand_still(world: ReleasesWorld) -> None:

@@ -164,7 +164,7 @@ def test_a_restore_brings_back_data_and_settings_and_an_undo_brings_back_what_wa
     assert called - allowed == set()
 
 
-def test_dropped_tables_come_back(restores: Restores) -> None:
+def test_dropped_tables_come_back_and_an_undo_removes_them_again(restores: Restores) -> None:
     scalardb = restores.scalardb
     scalardb.delete_table("bank.history")
     order = restores.order()
@@ -173,6 +173,16 @@ def test_dropped_tables_come_back(restores: Restores) -> None:
     restored = restores.run(order)
     assert scalardb.values("bank.history") == {"1": "before"}
     assert {item.name for item in restored.items if not item.kept} == {"bank.history"}
+
+    undo = restores.undo_of(restored)
+    undone = restores.run(undo)
+    assert "bank.history" not in scalardb.tables()
+    assert scalardb.values("bank.accounts") == {"a": "after"}
+    assert_restored(restores, undo, undone)
+
+    again = restores.order(undo=undone, at=None, protection=None, stamp="20261124t100000z", stopped_at=datetime.now(UTC))
+    assert_restored(restores, again, restores.run(again))
+    assert scalardb.values("bank.history") == {"1": "before"}
 
 
 def test_a_point_without_kept_copies_is_restored_by_point_in_time_recovery(scalardb: ScalarDb) -> None:

@@ -101,11 +101,9 @@ class Bank:
         """Where its pods would find it now."""
         return bank_worlds.live_layout(self.deployment.world, *self.releases)
 
-    def fingerprint(self, without: str = "") -> str:
-        """Of every row of every table, or of every table but one."""
-        live = self.live
-        places = {table: place for table, place in live.places.items() if table != without}
-        return layouts.fingerprint(BankLayout(live.storages, places))
+    def fingerprint(self) -> str:
+        """Of every row of every table, and of which tables are missing."""
+        return layouts.fingerprint(self.live)
 
     def audit(self) -> Audit:
         return layouts.audit_live(self.live, self.opening)
