@@ -10,7 +10,7 @@ CLOUD ?= both
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo demo-azure-host test lint types check bench format
+.PHONY: demo demo-azure-host test test-all lint types check bench format
 
 demo: .venv/.sandbox  ## on each cloud: a backup, its proof, the refuted random moment, a disaster, its restore and the undo
 	$(BIN)/python -m infra.sandbox.demo --cloud $(CLOUD) --control-plane $(CONTROL_PLANE)
@@ -18,8 +18,13 @@ demo: .venv/.sandbox  ## on each cloud: a backup, its proof, the refuted random 
 demo-azure-host: .venv/.sandbox  ## the same on Azure with Microsoft's own Functions host, where Core Tools and Azurite are on PATH
 	$(BIN)/python -m infra.sandbox.demo --cloud azure-host --control-plane $(CONTROL_PLANE)
 
-test: .venv/.dev  ## every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: .venv/.dev  ## every test but the extended scenarios
+	$(PYTEST)
+
+test-all: .venv/.dev  ## every test
+	$(PYTEST) --extended
 
 lint: .venv/.dev  ## style, import layers, SAM template, state machines
 	$(BIN)/ruff check

@@ -1,4 +1,5 @@
-"""How `make test` shares out the tests: whole files, scenarios first. And how hypothesis chooses its examples."""
+"""How `make test` shares out the tests: whole files, scenarios first; what it leaves to `make test-all`. And how hypothesis
+chooses its examples."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ SCENARIO_SECONDS = 600
 ON_AZURE = "tests/scenarios/azure/"
 _OF_BOTH_ON_AZURE = re.compile(r"[\[-]azure[\]-]")
 _ON_REAL = re.compile(r"[\[-]real[\]-]")
+ON_REAL_IN_SHORT = ("test_control_planes", "test_products_same_pods", "test_overlay_network")
+"""Scenarios that `make test` runs on a real control plane, too; the others are left to `make test-all` there."""
 
 
 class FilesAndControlPlanes(LoadFileScheduling):
@@ -37,10 +40,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndCont
     return FilesAndControlPlanes(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--extended", action="store_true", help="run the extended scenarios, too: what `make test-all` does")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    extended = config.getoption("extended")
+    return "extended scenarios: included" if extended else "extended scenarios: left out, `make test-all` runs them, too"
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Scenarios take longest, so they begin; those on the real control plane longest of all. A worker has all its scenarios one
     after the other: it starts one world, and no other test ends it early."""
+    if not config.getoption("extended"):
+        left_out = [item for item in items if _is_extended(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _is_extended(item)]
     for item in items:
         if item.nodeid.startswith(SCENARIOS):
             item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS))
@@ -51,6 +67,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             not _is_on_azure(item.nodeid),
         )
     )
+
+
+def _is_extended(item: pytest.Item) -> bool:
+    """What is marked so; and a scenario's second run on another cloud or control plane, where another one of its kind has shown
+    that it makes no difference."""
+    if item.get_closest_marker("extended"):
+        return True
+    again_on_azure = item.get_closest_marker("both_clouds") and _is_on_azure(item.nodeid)
+    again_on_real = _is_on_real(item.nodeid) and not any(name in item.nodeid for name in ON_REAL_IN_SHORT)
+    return bool(again_on_azure or again_on_real)
 
 
 def _is_on_azure(nodeid: str) -> bool:

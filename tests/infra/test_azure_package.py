@@ -72,6 +72,5 @@ def test_another_python_than_the_runtimes_is_refused(
     assert "Install Python 3.12" in capsys.readouterr().err
 
 
-
 def test_every_library_has_its_version_in_the_project_file() -> None:
     assert len(package.requirements()) > len(package.LIBRARIES)

@@ -14,7 +14,7 @@ from shared.model.run import AttemptStatus, Run, RunStatus
 from tests.scenarios.on_azure import AzureDeployment
 from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, bank_of, succeeded
 
-pytestmark = pytest.mark.timeout(LONGEST_SECONDS)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(LONGEST_SECONDS)]
 
 NAME = "deaths"
 STEPS = {

@@ -207,6 +207,7 @@ def test_the_name_of_the_side_copy_that_is_taken_is_named(deployment: Deployment
 # -- beside others
 
 
+@pytest.mark.extended
 def test_a_restore_does_not_begin_beside_a_backup_nor_a_backup_beside_a_restore(deployment: Deployment, scene: Scene) -> None:
     bank, aws = scene.bank, deployment.world.aws
     lag = aws.settings()["rds_lag_seconds"]
@@ -246,6 +247,7 @@ def test_a_side_by_side_restore_leaves_the_application_alone_and_its_copy_holds_
     assert (bank.fingerprint(), bank.pod_uids) == (before, pods)
 
 
+@pytest.mark.extended
 def test_a_release_that_somebody_scales_up_meanwhile_keeps_its_data(deployment: Deployment, scene: Scene) -> None:
     bank, before = scene.bank, scene.bank.fingerprint()
     with slow_restores(deployment):
@@ -261,6 +263,7 @@ def test_a_release_that_somebody_scales_up_meanwhile_keeps_its_data(deployment: 
 # -- that die half way
 
 
+@pytest.mark.extended
 def test_a_restore_whose_functions_die_in_every_step_ends_as_if_nothing_had_happened(
     deployment: Deployment, scene: Scene
 ) -> None:
@@ -277,6 +280,7 @@ def test_a_restore_whose_functions_die_in_every_step_ends_as_if_nothing_had_happ
     assert bank.fingerprint() == before
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("action", ["continue", "abandon"])
 def test_a_stopped_restore_is_halted_and_can_be_continued_or_abandoned(
     deployment: Deployment, scene: Scene, action: str
@@ -313,6 +317,7 @@ def halted_run(deployment: Deployment, run: str) -> Run | None:
 # -- afterwards
 
 
+@pytest.mark.extended
 def test_a_deleted_instance_comes_back_and_clean_up_deletes_old_copies_and_nothing_else(
     deployment: Deployment, scene: Scene
 ) -> None:

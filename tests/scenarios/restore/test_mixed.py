@@ -19,7 +19,11 @@ from shared.model.run import RunStatus
 from tests.scenarios.deployment import Deployment
 from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, Story, bank_of, restore_all, succeeded, undo_all
 
-pytestmark = [pytest.mark.stand_in_only(reason="it is about databases"), pytest.mark.timeout(LONGEST_SECONDS)]
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.stand_in_only(reason="it is about databases"),
+    pytest.mark.timeout(LONGEST_SECONDS),
+]
 
 BANKS = ("multi-storage", "two-releases")
 SECOND = "second-db"
