@@ -33,7 +33,11 @@ from shared.steps.restore.record import RECORD, load_record
 from tests.scenarios.deployment import Deployment, eventually
 from tests.scenarios.restore.scene import LONGEST_SECONDS, Bank, bank_of, succeeded
 
-pytestmark = [pytest.mark.stand_in_only(reason="it is about RDS and the machine"), pytest.mark.timeout(LONGEST_SECONDS)]
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.stand_in_only(reason="it is about RDS and the machine"),
+    pytest.mark.timeout(LONGEST_SECONDS),
+]
 
 NAME = "bad-days"
 PATIENT = 3.0
@@ -193,8 +197,8 @@ def test_a_quota_that_is_reached_is_named_and_the_application_goes_on(deployment
 
 def test_the_name_of_the_side_copy_that_is_taken_is_named(deployment: Deployment, scene: Scene) -> None:
     planned = scene.bank.ask()
-    made_at = planned["run"].removeprefix(f"{NAME}-").rpartition("-")[0]
-    name, rds = side_name(NAME, made_at.lower()), deployment.world.aws.client("rds")
+    stamp = planned["run"].removeprefix(f"{NAME}-").lower()
+    name, rds = side_name(NAME, stamp), deployment.world.aws.client("rds")
     bank_worlds.create_instance(deployment.world.aws, name, "mysql")
     try:
         refused = scene.bank.send(planned["confirm_with"])
@@ -207,7 +211,6 @@ def test_the_name_of_the_side_copy_that_is_taken_is_named(deployment: Deployment
 # -- beside others
 
 
-@pytest.mark.extended
 def test_a_restore_does_not_begin_beside_a_backup_nor_a_backup_beside_a_restore(deployment: Deployment, scene: Scene) -> None:
     bank, aws = scene.bank, deployment.world.aws
     lag = aws.settings()["rds_lag_seconds"]
@@ -247,7 +250,6 @@ def test_a_side_by_side_restore_leaves_the_application_alone_and_its_copy_holds_
     assert (bank.fingerprint(), bank.pod_uids) == (before, pods)
 
 
-@pytest.mark.extended
 def test_a_release_that_somebody_scales_up_meanwhile_keeps_its_data(deployment: Deployment, scene: Scene) -> None:
     bank, before = scene.bank, scene.bank.fingerprint()
     with slow_restores(deployment):
@@ -263,7 +265,6 @@ def test_a_release_that_somebody_scales_up_meanwhile_keeps_its_data(deployment: 
 # -- that die half way
 
 
-@pytest.mark.extended
 def test_a_restore_whose_functions_die_in_every_step_ends_as_if_nothing_had_happened(
     deployment: Deployment, scene: Scene
 ) -> None:
@@ -280,7 +281,6 @@ def test_a_restore_whose_functions_die_in_every_step_ends_as_if_nothing_had_happ
     assert bank.fingerprint() == before
 
 
-@pytest.mark.extended
 @pytest.mark.parametrize("action", ["continue", "abandon"])
 def test_a_stopped_restore_is_halted_and_can_be_continued_or_abandoned(
     deployment: Deployment, scene: Scene, action: str
@@ -317,7 +317,6 @@ def halted_run(deployment: Deployment, run: str) -> Run | None:
 # -- afterwards
 
 
-@pytest.mark.extended
 def test_a_deleted_instance_comes_back_and_clean_up_deletes_old_copies_and_nothing_else(
     deployment: Deployment, scene: Scene
 ) -> None:
