@@ -65,11 +65,15 @@ async def stand_in(stand_in_api: process.RunningCluster, arns: dict[str, str]) -
         found.admin.check_create_of_port_forwards(False)
 
 
+def _no_logs(namespace: str, pod: str, container: str, lines: int | None) -> str:
+    raise LookupError(f"{namespace}/{pod}: forwarding is all that this node is for")
+
+
 @asynccontextmanager
 async def _node(cluster: ForwardingCluster, folder: Path) -> AsyncIterator[None]:
     """A node's HTTPS port on the test's own loop, which the real API server is told of."""
     cluster.node = PortForwarding(cluster.dial)
-    server = StreamingServer(cluster.node)
+    server = StreamingServer(cluster.node, _no_logs)
     port = await server.start("127.0.0.1", create_certificates("node").server_context(folder))
     cluster.admin.apply([{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}])
     status = {
