@@ -82,7 +82,7 @@ class Admin:
         return {"fired": self._scheduler.set_now(moment.astimezone(dt.UTC))}
 
     def _kill(self, given: dict[str, Any]) -> None:
-        known = {"function", "payload_contains", "after_seconds", "times"}
+        known = {"function", "payload_contains", "after_seconds", "times", "at_end"}
         if unknown := set(given) - known:
             raise ValueError(f"Unknown field {', '.join(sorted(unknown))}. A kill has: {', '.join(sorted(known))}.")
         self._functions.kill(
@@ -91,6 +91,7 @@ class Admin:
                 payload_contains=given.get("payload_contains"),
                 after_seconds=float(given.get("after_seconds", 0)),
                 times=int(given.get("times", 1)),
+                at_end=bool(given.get("at_end", False)),
             )
         )
 

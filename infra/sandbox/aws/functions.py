@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from infra.sandbox.aws.runtime_process import Outcome, RuntimeProcess
+from infra.sandbox.aws.runtime_process import Outcome, RuntimeProcess, failed
 from infra.sandbox.aws.settings import Settings
 
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -32,12 +32,14 @@ Clients = Callable[[str], Any]
 
 @dataclass
 class Kill:
-    """A wish to SIGKILL the process of matching invocations, `after_seconds` from their start."""
+    """A wish to SIGKILL the process of matching invocations, `after_seconds` from their start. `at_end`: when the handler has
+    answered, so that its work is done and nobody hears of it; that is exact, whatever the machine is doing."""
 
     function_suffix: str | None
     payload_contains: Any
     after_seconds: float
     times: int
+    at_end: bool = False
 
     def matches(self, function_name: str, payload: bytes) -> bool:
         if self.function_suffix is not None and not function_name.endswith(self.function_suffix):
@@ -75,6 +77,9 @@ class Functions:
         outcome = process.run(function["FunctionArn"], payload, timeout_seconds, begun)
         for timer in timers:
             timer.cancel()
+        if outcome.function_error is None and self._dies_at_end(process, function["FunctionName"], payload):
+            process.close()
+            outcome = failed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
         self._give_back(process, function["FunctionName"], version)
         return outcome
 
@@ -92,7 +97,7 @@ class Functions:
             self._kills.append(wish)
             running = [(process, process.current) for process in self._all]
         for process, invocation in running:
-            if invocation is not None and wish.matches(process.function_name, invocation.payload):
+            if invocation is not None and not wish.at_end and wish.matches(process.function_name, invocation.payload):
                 self._kill_later(wish, process, invocation.payload)
 
     def running(self) -> list[dict[str, Any]]:
@@ -220,20 +225,32 @@ class Functions:
 
     def _arm_kills(self, process: RuntimeProcess, name: str, payload: bytes) -> list[threading.Timer]:
         with self._lock:
-            wishes = [wish for wish in self._kills if wish.matches(name, payload)]
+            wishes = [wish for wish in self._kills if not wish.at_end and wish.matches(name, payload)]
         return [self._kill_later(wish, process, payload) for wish in wishes]
+
+    def _dies_at_end(self, process: RuntimeProcess, name: str, payload: bytes) -> bool:
+        with self._lock:
+            wish = next((wish for wish in self._kills if wish.at_end and wish.matches(name, payload)), None)
+            if wish is None:
+                return False
+            self._carry_out(wish, process, payload)
+        return True
+
+    def _carry_out(self, wish: Kill, process: RuntimeProcess, payload: bytes) -> None:
+        """Notes it; with the lock held."""
+        wish.times -= 1
+        if wish.times <= 0:
+            self._kills.remove(wish)
+        self._killed.append(
+            {"function": process.function_name, "pid": process.pid, "payload": payload.decode(errors="replace")}
+        )
 
     def _kill_later(self, wish: Kill, process: RuntimeProcess, payload: bytes) -> threading.Timer:
         def kill() -> None:
             with self._lock:
                 if wish not in self._kills or process.current is None or process.current.payload != payload:
                     return  # the invocation ended first: the wish stays
-                wish.times -= 1
-                if wish.times <= 0:
-                    self._kills.remove(wish)
-                self._killed.append(
-                    {"function": process.function_name, "pid": process.pid, "payload": payload.decode(errors="replace")}
-                )
+                self._carry_out(wish, process, payload)
             process.kill()
 
         timer = threading.Timer(wish.after_seconds, kill)

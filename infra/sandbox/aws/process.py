@@ -115,13 +115,22 @@ class RunningAws:
         """The last lines that the function logged."""
         return list(self._admin("GET", "logs?" + urllib.parse.urlencode({"function": function})))
 
-    def kill(self, function: str | None = None, payload_contains: Any = None, after_seconds: float = 0, times: int = 1) -> None:
-        """SIGKILL the process of the next matching invocations, `after_seconds` from their start.
+    def kill(
+        self,
+        function: str | None = None,
+        payload_contains: Any = None,
+        after_seconds: float = 0,
+        times: int = 1,
+        *,
+        at_end: bool = False,
+    ) -> None:
+        """SIGKILL the process of the next matching invocations, `after_seconds` from their start; or `at_end`, when the handler
+        has done its work and answered, and the answer is lost.
 
         `function` is the end of its name; `payload_contains` fields that the payload must have, at any depth. An
         invocation that ends earlier does not count; one that runs already counts from now.
         """
-        wish = {"payload_contains": payload_contains, "after_seconds": after_seconds, "times": times}
+        wish = {"payload_contains": payload_contains, "after_seconds": after_seconds, "times": times, "at_end": at_end}
         self._admin("POST", "kill", {"function": function, **wish})
 
     def killed(self) -> list[dict[str, Any]]:

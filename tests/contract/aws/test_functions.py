@@ -97,6 +97,17 @@ def test_a_killed_process_answers_exit_error_and_the_next_one_works(aws: Any, fu
     assert [json.loads(kill["payload"])["step"] for kill in aws.killed()] == ["capture"]
 
 
+def test_a_process_can_die_when_its_work_is_done_so_that_its_answer_is_lost(
+    aws: Any, functions: Any, make_function: Any
+) -> None:
+    make_function("echo")
+    invoke(functions, "echo")
+    aws.kill("echo", at_end=True)
+    assert invoke(functions, "echo")[1]["errorType"] == "Runtime.ExitError"
+    assert aws.logs("echo").count("echo was called") == 2
+    assert invoke(functions, "echo")[0] is None
+
+
 def test_an_invocation_that_runs_already_can_be_killed(aws: Any, functions: Any, make_function: Any) -> None:
     make_function("misbehave")
     with ThreadPoolExecutor(1) as pool:

@@ -58,7 +58,7 @@ def drift(bank: Bank) -> list[str]:
     kube = bank.deployment.world.kube
     name = bank.config_maps[-1]
     led = kube.get(CONFIG_MAPS, NAMESPACE, name)["data"]
-    old = {key: re.sub(rf"{SECOND}-r\w+\.", f"{SECOND}.", text) for key, text in led.items()}
+    old = {key: re.sub(rf"{SECOND}-r[\w-]+\.", f"{SECOND}.", text) for key, text in led.items()}
     assert old != led
     kube.patch(CONFIG_MAPS, NAMESPACE, name, {"data": old})
     found = bank.deployment.failed_checks(bank.plan)
