@@ -12,11 +12,7 @@ from shared.model.restore_point import PauseWindow
 from shared.model.run import AttemptStatus, Run, RunStatus
 from tests.scenarios.deployment import Deployment, codes
 
-pytestmark = [
-    pytest.mark.both_clouds,
-    pytest.mark.extended,
-    pytest.mark.stand_in_only(reason="runs meet in the catalog and at the pods' gates"),
-]
+pytestmark = [pytest.mark.both_clouds, pytest.mark.stand_in_only(reason="runs meet in the catalog and at the pods' gates")]
 
 RELEASE, PLAN, OTHER_PLAN = "crowded", "crowd-one", "crowd-two"
 SLOW = {"SANDBOX_PAUSE_LATENCY_SECONDS": "4"}

@@ -27,8 +27,6 @@ pytestmark = [
 
 BANKS = ("multi-storage", "two-releases")
 SECOND = "second-db"
-TABLES_ON_DYNAMODB = 3
-"""Of the bank on three databases: its own, and two of ScalarDB."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +113,8 @@ def test_one_database_of_three_that_fails_half_way_halts_the_restore_and_continu
 ) -> None:
     story, aws = stories["multi-storage"], deployment.world.aws
     bank = story.bank
-    aws.fault("dynamodb", "DeleteTable", "AccessDeniedException", times=TABLES_ON_DYNAMODB)
+    # One table goes ahead; while it cannot be replaced, no other is touched.
+    aws.fault("dynamodb", "DeleteTable", "AccessDeniedException", times=1)
     halted = bank.ended(bank.confirm(bank.ask()))
     assert aws.faults() == []
     assert halted.status is RunStatus.HALTED
