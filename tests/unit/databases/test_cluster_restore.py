@@ -13,7 +13,7 @@ from shared.databases.rds.names import bears_stamp
 from shared.model.checks import failures
 from shared.model.cluster_settings import ClusterSettings, MemberSettings
 from shared.model.errors import Conflict, NotReady
-from shared.model.protection import ItemPhase
+from shared.model.protection import DatabaseProtection, ItemPhase, ItemProtection
 from shared.model.records import replace
 from shared.model.restore import RestoreStage, Target
 from shared.model.storage import ReleaseStorage, Storage
@@ -213,6 +213,18 @@ def test_protect_waits_until_the_window_has_reached_the_point_and_notes_the_sett
     assert covered.done
     assert covered.items[0].phase is ItemPhase.COVERED
     assert covered.items[0].restorable_until == point + timedelta(days=7)
+
+
+def test_why_no_snapshot_was_begun_stays_in_the_point_however_often_it_is_looked_at() -> None:
+    world = ClusterWorld()
+    database, point = replace(world.database, snapshot=True), world.clock.now().replace(microsecond=0)
+    item = ItemProtection(name="orders", phase=ItemPhase.WAITING, note="The quota is reached.")
+    begun = DatabaseProtection(database=database.key, point=point, items=(item,))
+    waiting = world.access.protect(database, (), point, True, begun)
+    world.clock.advance(400)
+    covered = world.access.protect(database, (), point, True, waiting)
+    assert covered.done
+    assert covered.items[0].note == "The quota is reached. The point lives as long as the automated backups."
 
 
 def test_protect_refuses_a_cluster_that_another_one_has_replaced_and_says_where_it_is() -> None:
