@@ -65,7 +65,7 @@ PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 ONLY_FOR_OTHERS = (
     "plan_document", "state_machines",
-    "aks", "azure.py", "azure_table", "cosmos", "durable.py", "eventgrid.py", "flexible_servers",
+    "aks", "azure.py", "azure_errors.py", "azure_table", "cosmos", "durable.py", "eventgrid.py", "flexible_servers",
 )  # fmt: skip
 """Of our own packages: what the command line and SAM need, and what is about Azure."""
 

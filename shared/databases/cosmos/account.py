@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.databases.azure_errors import none_if_gone
 from shared.databases.cosmos import names
 from shared.databases.cosmos.calls import Calls, Document, api_time
-from shared.databases.cosmos.errors import none_if_gone
 
 SUCCEEDED = "Succeeded"
 STUCK = frozenset({"Failed", "Canceled", "Deleting", "DeletionFailed"})

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.databases.cosmos.errors import in_our_words
+from shared.databases.azure_errors import in_our_words
 from shared.model.errors import Misconfigured
 from shared.model.secret_text import SecretText
 from shared.model.times import iso

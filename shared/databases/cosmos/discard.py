@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from shared.databases.azure_errors import GONE_STATUS, status_of
 from shared.databases.cosmos.account import Account, find_account
-from shared.databases.cosmos.errors import GONE_STATUS, status_of
 from shared.databases.cosmos.names import bears_stamp
 from shared.databases.cosmos.progress import Work
 from shared.model.errors import BackupError, Conflict, NotReady

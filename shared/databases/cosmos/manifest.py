@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
+from shared.databases.azure_errors import none_if_gone
 from shared.databases.cosmos import names
 from shared.databases.cosmos.account import Account
 from shared.databases.cosmos.calls import Calls, Document
-from shared.databases.cosmos.errors import none_if_gone
 from shared.model.cosmos_settings import (
     ContainerSettings,
     CosmosRegion,

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from shared.databases.azure_errors import CONFLICT_STATUSES, status_of
 from shared.databases.cosmos.account import Account, find_account
-from shared.databases.cosmos.errors import CONFLICT_STATUSES, status_of
 from shared.databases.cosmos.manifest import read, read_account
 from shared.databases.cosmos.names import RUN, base_name, side_name
 from shared.databases.cosmos.patches import restore_document

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from shared.databases.azure_errors import in_our_words, none_if_gone
 from shared.databases.flexible_servers.documents import Document, api_time, restore_document, server_of, update_document
 from shared.databases.flexible_servers.engines import Engine
-from shared.databases.flexible_servers.errors import in_our_words, none_if_gone
 from shared.databases.flexible_servers.names import BACKUP_PREFIX
 from shared.databases.flexible_servers.servers import Backup, Parameter, RestoreCall, Server
 from shared.model.server_settings import EntraAdministrator, ServerSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.databases.flexible_servers.errors import GONE_STATUS, status_of
+from shared.databases.azure_errors import GONE_STATUS, status_of
 from shared.databases.flexible_servers.names import bears_stamp
 from shared.databases.flexible_servers.progress import Work
 from shared.databases.flexible_servers.servers import Server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.databases.azure_errors import in_our_words
 from shared.databases.flexible_servers.arm_servers import (
     ArmServers,
     administrator_sort,
@@ -13,7 +14,6 @@ from shared.databases.flexible_servers.arm_servers import (
     parameter_body,
 )
 from shared.databases.flexible_servers.engines import MYSQL
-from shared.databases.flexible_servers.errors import in_our_words
 from shared.databases.flexible_servers.servers import Backup, Parameter
 from shared.model.errors import Misconfigured
 from shared.model.server_settings import EntraAdministrator

@@ -1,4 +1,4 @@
-"""What `protect` of an instance and of a cluster share: the memory of the last call, the snapshot of the window, what is said."""
+"""What `protect` of an instance and of a cluster share: the memory of the last call, the window's snapshot, what is said."""
 
 from __future__ import annotations
 
