@@ -8,31 +8,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.model.errors import InvalidRequest, Misconfigured
-from shared.model.plan import AksCluster, Cluster, Database, Release
-from shared.system_clock import SystemClock
+from shared.model.plan import AksCluster, Cluster
+from shared.wiring.in_clusters import RoomsInClusters
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.clusters.aks import AksClusters
     from shared.clusters.api import KubernetesApi
-    from shared.clusters.port_forward import PortForwards
     from shared.databases.cosmos import CosmosAccess
-    from shared.model.schema_repair import RepairSource
-    from shared.scalar.port_forward import PortForward
-    from shared.steps.ports import (
-        Admin,
-        Applications,
-        Catalog,
-        Clock,
-        DatabaseAccess,
-        Endpoints,
-        Executions,
-        Releases,
-        SchemaRepair,
-        Signals,
-    )
-    from shared.wiring.serving import ServingPods
+    from shared.steps.ports import Catalog, Executions, Signals
 
 STORAGE_AUDIENCES = {
     "management.usgovcloudapi.net": "https://storage.azure.us",
@@ -42,14 +27,14 @@ STORAGE_AUDIENCES = {
 Source: the type `AudienceType` of azure-data-tables."""
 
 
-class AzureRooms:
+class AzureRooms(RoomsInClusters):
     """The rooms of a deployment on Azure (port `Rooms`).
 
     Connections and tokens are kept from one call to the next; one step at a time may use it. `catalog_endpoint` is the Table
     service of the deployment's storage account and `catalog_table` the table there; `event_topic` is the endpoint of its Event
     Grid topic. `identity` is the client id of a user-assigned identity; without it the app's own is used, or whatever the
-    operator is signed in with. `resource_manager` is that of another cloud's Resource
-    Manager, such as https://management.usgovcloudapi.net; Event Grid is asked with the public cloud's audience, as its SDKs do.
+    operator is signed in with. `resource_manager` is another cloud's, such as https://management.usgovcloudapi.net; Event Grid
+    is asked with the public cloud's audience, as its SDKs do.
     `servers_log_delay_seconds`: see FlexibleServerAccess; None leaves it as it is there.
 
     `executions` is given by whoever knows the engine: inside the app that is the host, outside the operator's key.
@@ -66,11 +51,10 @@ class AzureRooms:
         servers_log_delay_seconds: float | None = None,
         executions: Executions | None = None,
     ) -> None:
+        super().__init__(read_credential=lambda source: self._cosmos.primary_key(source))
         self._catalog_endpoint, self._catalog_table, self._event_topic = catalog_endpoint, catalog_table, event_topic
         self._identity, self._resource_manager = identity, resource_manager
         self._executions, self._servers_log_delay_seconds = executions, servers_log_delay_seconds
-        self._databases: dict[str, DatabaseAccess] = {}
-        self.clock: Clock = SystemClock()
 
     @property
     def executions(self) -> Executions:
@@ -95,36 +79,10 @@ class AzureRooms:
         return AzureTableCatalog(open_table(self._catalog_endpoint, self._catalog_table, self._credential, **cloud))
 
     @cached_property
-    def releases(self) -> Releases:
-        from shared.scalar.releases import ReleasesInClusters
-
-        return ReleasesInClusters(self._open_cluster, self.clock)
-
-    @cached_property
-    def admin(self) -> Admin:
-        from shared.scalar.admin import AdminClient
-
-        return AdminClient(self.clock, open_forward=self._open_forward)
-
-    @cached_property
     def signals(self) -> Signals:
         from shared.signals.eventgrid import EventGridSignals
 
         return EventGridSignals(self._event_topic, self._credential)
-
-    @cached_property
-    def applications(self) -> Applications:
-        from shared.clusters.applications import ApplicationsInClusters
-
-        return ApplicationsInClusters(self._open_cluster, self._find_deployment, self._serving, self.clock)
-
-    @cached_property
-    def endpoints(self) -> Endpoints:
-        from shared.scalar.endpoints import EndpointsInClusters
-
-        return EndpointsInClusters(
-            self._open_cluster, self.clock, read_credential=lambda source: self._cosmos.primary_key(source)
-        )
 
     @cached_property
     def _cosmos(self) -> CosmosAccess:
@@ -139,26 +97,7 @@ class AzureRooms:
             open_management=lambda credential, subscription: open_client(credential, subscription, **cloud),
         )
 
-    @cached_property
-    def schema_repair(self) -> SchemaRepair:
-        from shared.clusters.schema_repair import SchemaRepairInClusters
-
-        return SchemaRepairInClusters(self._open_cluster, self._find_repair_source, self.clock)
-
-    def _find_repair_source(self, release: Release) -> RepairSource:
-        from shared.scalar.repair_source import find_repair_source
-
-        return find_repair_source(self._open_cluster(release.cluster), release)
-
-    def database(self, database: Database) -> DatabaseAccess:
-        kind = type(database).__name__
-        if kind not in self._databases:
-            self._databases[kind] = self._open_database(kind)
-        return self._databases[kind]
-
     def _open_database(self, kind: str) -> Any:
-        """By the class of the database's section in the plan, which is all that the access takes: not every `Database`, as the
-        port has it, so that no type says so."""
         match kind:
             case "CosmosAccount":
                 return self._cosmos
@@ -173,29 +112,7 @@ class AzureRooms:
                 return FlexibleServerAccess(self._credential, self.clock, **options)
         raise InvalidRequest(f"{kind} is no database of Azure.", hint="It belongs to a deployment on AWS.")
 
-    def _find_deployment(self, release: Release) -> tuple[str, str]:
-        from shared.scalar.stoppable import find_stoppable
-
-        metadata = find_stoppable(self._open_cluster(release.cluster), release)["metadata"]
-        return metadata["namespace"], metadata["name"]
-
-    def _serving(self, release: Release) -> ServingPods:
-        from shared.wiring.serving import ServingPods
-
-        return ServingPods(release, self.releases, self.admin)
-
-    async def _open_forward(self, cluster: Cluster, namespace: str, pod: str, port: int) -> PortForward:
-        return await self._port_forwards.open(cluster, namespace, pod, port)
-
-    @cached_property
-    def _port_forwards(self) -> PortForwards:
-        """Made on the event loop of the first forward, and only where pods cannot be reached directly."""
-        from shared.clusters.port_forward import PortForwards
-
-        return PortForwards(self._open_cluster)
-
     def _open_cluster(self, cluster: Cluster) -> KubernetesApi:
-        """Called at each use: that is what notices a cluster that was made anew."""
         if isinstance(cluster, AksCluster):
             return self._aks(cluster)
         raise InvalidRequest(f"{cluster.key} cannot be reached from Azure.", hint="EKS clusters belong to a deployment on AWS.")
