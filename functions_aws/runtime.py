@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -40,9 +41,6 @@ class StepHandler:
             restore_machine=settings.restore_machine,
             safety_quiet_seconds=settings.safety_quiet_seconds,
         )
-        # One loop for the life of the process: gRPC channels belong to a loop, and the pause, capture and resume of one
-        # window meet the same warm channels here.
-        self._loop = asyncio.new_event_loop()
 
     def __call__(self, event: Any, context: Any) -> Answer:
         self._logger.clear_state()
@@ -62,6 +60,12 @@ class StepHandler:
     def close(self) -> None:
         """For a process that outlives its handler; Lambda's never does."""
         self._loop.close()
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """One for the life of the process, from its first step on: gRPC channels belong to a loop, and the pause, capture and
+        resume of one window meet the same warm channels here."""
+        return asyncio.new_event_loop()
 
     def _run(self, name: str, request: Request) -> Answer:
         step = self._steps.get(name)

@@ -9,6 +9,7 @@ storage and authentication settings, or a standby in the same zone.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -41,7 +42,7 @@ def client_options() -> dict[str, Any]:
     }
 
 
-class ArmServers:
+class ArmServers(ABC):
     """The port `Servers` over Azure Resource Manager. `open_client` makes a client of the class it is given.
 
     `older` and `newer` are the clients, each made when it is first used: an import costs a tenth of a second.
@@ -63,14 +64,17 @@ class ArmServers:
 
     # -- what the two engines' packages call differently
 
+    @abstractmethod
     def _older_class(self) -> type:
-        raise NotImplementedError
+        """Of azure-mgmt-rdbms."""
 
+    @abstractmethod
     def _newer_class(self) -> type:
-        raise NotImplementedError
+        """Of its successor."""
 
+    @abstractmethod
     def _put_server(self, name: str, body: bytes) -> None:
-        raise NotImplementedError
+        """Begins to make a server, as the document says."""
 
     # -- servers
 
