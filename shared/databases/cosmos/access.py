@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
@@ -36,10 +37,17 @@ _ACCOUNT_ID = re.compile(
 
 class CosmosAccess:
     """Which ARM actions each method needs is in `actions`. `credential` signs in to Azure; `open_management` makes the
-    client of a subscription with it (the sandbox's has another address)."""
+    client of a subscription with it (the sandbox's has another address). `pause` blocks a thread for some seconds."""
 
-    def __init__(self, credential: Any, clock: Clock, *, open_management: Callable[[Any, str], Any] = open_client) -> None:
-        self._credential, self._clock, self._open = credential, clock, open_management
+    def __init__(
+        self,
+        credential: Any,
+        clock: Clock,
+        *,
+        open_management: Callable[[Any, str], Any] = open_client,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._credential, self._clock, self._open, self._pause = credential, clock, open_management, pause
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -126,7 +134,7 @@ class CosmosAccess:
         found = _ACCOUNT_ID.fullmatch(resource_id)
         if found is None:
             raise InvalidRequest(f"{resource_id!r} is not the resource id of a Cosmos DB account.")
-        return Calls(self._client(found["subscription"]), found["group"]).primary_key(found["account"])
+        return self._calls_of(found["subscription"], found["group"]).primary_key(found["account"])
 
     def _work(self, order: RestoreOrder) -> Work:
         if not isinstance(order.database, CosmosAccount):
@@ -134,7 +142,10 @@ class CosmosAccess:
         return Work(order, order.database, self._clock.now(), self._calls(order.database))
 
     def _calls(self, database: CosmosAccount) -> Calls:
-        return Calls(self._client(database.subscription), database.resource_group)
+        return self._calls_of(database.subscription, database.resource_group)
+
+    def _calls_of(self, subscription: str, resource_group: str) -> Calls:
+        return Calls(self._client(subscription), resource_group, monotonic=self._clock.monotonic, pause=self._pause)
 
     def _client(self, subscription: str) -> Any:
         with self._lock:

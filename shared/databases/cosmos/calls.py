@@ -6,12 +6,13 @@ Long-running operations are begun here and never waited for: what has come of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.databases.azure_errors import in_our_words
-from shared.model.errors import Misconfigured
+from shared.model.errors import Misconfigured, Throttled
 from shared.model.secret_text import SecretText
 from shared.model.times import iso
 
@@ -22,12 +23,18 @@ CONTAINERS = f"{ACCOUNTS}/sqlDatabases/containers"
 CONNECT_SECONDS, READ_SECONDS = 3.0, 20.0
 TRIES = 3
 """How often a connection is attempted. An answer is never asked for again here: the engine waits, which costs nothing, and only
-`manifest.at_once`, which asks many things, waits when it is throttled."""
+`Calls.at_once`, which asks many things, waits when it is throttled."""
+MOST_AT_ONCE = 12
+PATIENCE_SECONDS = 120.0
+"""Resource Manager gives a principal some 250 reads at once and 25 a second after that ("Understand how Azure Resource Manager
+throttles requests"); an account with many containers takes more, and asking anew from the start would never come to an end."""
 BACKUP_POLL_SECONDS, BACKUP_SECONDS = 1.0, 15.0
 """retrieveContinuousBackupInformation has no resource to look at: its own answer is waited for, this long at most."""
 _US_TIME = "%m/%d/%Y %I:%M:%S %p"
 
 Document = dict[str, Any]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def open_client(credential: Any, subscription: str, **options: Any) -> Any:
@@ -48,11 +55,36 @@ def open_client(credential: Any, subscription: str, **options: Any) -> Any:
 
 
 class Calls:
-    """Every method raises Throttled, Unreachable, Forbidden, NotReady, Conflict or Misconfigured; `errors.none_if_gone` makes
-    None of what does not exist. Safe to use from several threads."""
+    """Every method raises Throttled, Unreachable, Forbidden, NotReady, Conflict or Misconfigured; `azure_errors.none_if_gone`
+    makes None of what does not exist. Safe to use from several threads. `pause` blocks a thread for some seconds of
+    `monotonic`."""
 
-    def __init__(self, client: Any, resource_group: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        resource_group: str,
+        *,
+        monotonic: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
         self._client, self._group = client, resource_group
+        self._monotonic, self._pause = monotonic, pause
+
+    def at_once(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """The results in the order of `items`; the first failure is raised. Being throttled is waited out, for a while."""
+        ends_at = self._monotonic() + PATIENCE_SECONDS
+
+        def patiently(item: T) -> R:
+            while True:
+                try:
+                    return call(item)
+                except Throttled as error:
+                    if self._monotonic() + error.retry_after_seconds > ends_at:
+                        raise
+                    self._pause(error.retry_after_seconds)
+
+        with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="cosmos") as threads:
+            return list(threads.map(patiently, items))
 
     def account(self, name: str) -> Document:
         with in_our_words(f"{ACCOUNTS}/read", name):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,16 +18,11 @@ from shared.model.cosmos_settings import (
     DataRoleAssignment,
     Throughput,
 )
-from shared.model.errors import Throttled
 from shared.model.records import replace
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-MOST_AT_ONCE = 12
-PATIENCE_SECONDS = 120.0
-"""Resource Manager gives a principal some 250 reads at once and 25 a second after that ("Understand how Azure Resource Manager
-throttles requests"); an account with many containers takes more, and asking anew from the start would never come to an end."""
 DEFINITION = (
     "partitionKey",
     "uniqueKeyPolicy",
@@ -111,36 +103,19 @@ def with_contents(settings: CosmosSettings, calls: Calls, *, scripts: bool) -> C
     """Databases and containers, several at once; their scripts only on request: three calls for each container."""
     account = settings.account
     found = calls.databases(account)
-    databases = at_once(lambda name: DatabaseSettings(name=name, throughput=_throughput(calls, account, name)), found)
+    databases = calls.at_once(lambda name: DatabaseSettings(name=name, throughput=_throughput(calls, account, name)), found)
     resources = [
         (database, resource)
-        for database, listed in zip(found, at_once(lambda name: calls.containers(account, name), found), strict=True)
+        for database, listed in zip(found, calls.at_once(lambda name: calls.containers(account, name), found), strict=True)
         for resource in listed
     ]
-    containers = at_once(lambda item: _container(calls, account, *item, scripts=scripts), resources)
+    containers = calls.at_once(lambda item: _container(calls, account, *item, scripts=scripts), resources)
     return replace(settings, databases=tuple(databases), containers=tuple(containers))
 
 
 def read(account: Account, now: datetime, calls: Calls) -> CosmosSettings:
     """Everything."""
     return with_contents(with_roles(read_account(account, now), calls), calls, scripts=True)
-
-
-def at_once(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results in the order of `items`; the first failure is raised. Being throttled is waited out, for a while."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-
-    def patiently(item: T) -> R:
-        while True:
-            try:
-                return call(item)
-            except Throttled as error:
-                if time.monotonic() + error.retry_after_seconds > ends_at:
-                    raise
-                time.sleep(error.retry_after_seconds)
-
-    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="cosmos") as threads:
-        return list(threads.map(patiently, items))
 
 
 def _region(item: Document) -> CosmosRegion:

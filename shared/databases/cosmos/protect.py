@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from shared.databases.cosmos.account import TIER_DAYS, Account, find_account
 from shared.databases.cosmos.calls import Calls
-from shared.databases.cosmos.manifest import at_once, read
+from shared.databases.cosmos.manifest import read
 from shared.databases.cosmos.progress import wait_seconds
 from shared.model.cosmos_settings import CosmosSettings
 from shared.model.errors import InvalidRequest, NotReady
@@ -80,7 +80,7 @@ def _first_items(database: CosmosAccount, noted: CosmosSettings, now: datetime) 
 def _latest(account: Account, items: Sequence[ItemProtection], calls: Calls) -> list[datetime | None]:
     """Asked of the write region, whose backups are the most up to date with Strong consistency."""
     paths = [item.name.split("/", 1) for item in items]
-    return at_once(lambda path: calls.latest_restorable(account.name, path[0], path[1], account.write_region), paths)
+    return calls.at_once(lambda path: calls.latest_restorable(account.name, path[0], path[1], account.write_region), paths)
 
 
 def _looked_at(item: ItemProtection, latest: datetime | None, point: datetime, now: datetime) -> ItemProtection:

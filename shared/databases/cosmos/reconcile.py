@@ -10,7 +10,7 @@ from functools import partial
 from shared.databases.cosmos.account import Account
 from shared.databases.cosmos.calls import Calls
 from shared.databases.cosmos.compare import ON_CREATION, account_differences, content_differences, role_differences
-from shared.databases.cosmos.manifest import at_once, read_account, with_contents, with_roles
+from shared.databases.cosmos.manifest import read_account, with_contents, with_roles
 from shared.databases.cosmos.patches import (
     account_patch,
     assignment_document,
@@ -134,7 +134,7 @@ def _put_contents(account: Account, wanted: CosmosSettings, found: CosmosSetting
             _refuse_other_data(account, want.path, want.definition, there.definition)
             if _as_put(want) != _as_put(there):
                 changes.append(partial(calls.begin_put_container, account.name, want.database, container_resource(want, there)))
-    at_once(lambda change: change(), changes)
+    calls.at_once(lambda change: change(), changes)
     return f"setting {what} ({len(changes)} changes)"
 
 

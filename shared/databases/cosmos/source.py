@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.databases.cosmos.account import TIER_DAYS, Account, Restorable, find_account, find_restorable
 from shared.databases.cosmos.calls import Calls
-from shared.databases.cosmos.manifest import at_once, read
+from shared.databases.cosmos.manifest import read
 from shared.databases.cosmos.progress import Work, settings_of
 from shared.model.checks import CheckResult, failed
 from shared.model.cosmos_settings import STRONG, ContainerSettings, CosmosSettings, DatabaseSettings
@@ -72,7 +72,7 @@ def noted_item(order: RestoreOrder) -> ItemProtection | None:
 
 def latest_of(account: Account, settings: CosmosSettings, calls: Calls) -> datetime | None:
     """The minimum of latestRestorableTimestamp over all containers; None while one of them has none."""
-    found = at_once(
+    found = calls.at_once(
         lambda item: calls.latest_restorable(account.name, item.database, item.name, account.write_region),
         settings.containers,
     )

@@ -169,7 +169,8 @@ class CosmosWorld:
         self.clock = FakeClock()
         self.azure = InProcess(self.clock)
         self.client = open_client(Credential(), SUBSCRIPTION, transport=self.azure, polling_interval=0)
-        self.calls = Calls(self.client, GROUP)
+        self.waited: list[float] = []
+        self.calls = Calls(self.client, GROUP, monotonic=self.clock.monotonic, pause=self.waited.append)
         self._make(ttl, regions, properties)
         self.azure.settings.change({"cosmos_resource_seconds": 20.0})
         self.clock.advance(7200)
@@ -270,6 +271,7 @@ class CosmosWorld:
             open_management=lambda credential, subscription: open_client(
                 credential, subscription, transport=self.azure, polling_interval=0
             ),
+            pause=self.waited.append,
         )
 
     def settings(self, name: str = NAME) -> CosmosSettings:
