@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from shared.model.records import Value
+
+_HOST_NAMES = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?")
 
 
 class Storage(Value):
@@ -21,6 +25,10 @@ class Storage(Value):
     coordinator_namespace: str = "coordinator"
     namespaces: tuple[str, ...] = ()
     """Namespaces mapped to this storage; empty when the release has only one storage or this is the default one."""
+
+    def leads_to(self, host: str) -> bool:
+        """Does the contact point name this host, in a URL, a URI or a list? One name may be the end of another one."""
+        return host.lower() in _HOST_NAMES.findall(self.contact_point.lower())
 
 
 class ReleaseStorage(Value):

@@ -151,7 +151,7 @@ async def _require_led(restoring: Restoring, rooms: Rooms) -> None:
         return
     for storages in await asyncio.to_thread(rooms.releases.storage, releases):
         for storage in storages.storages:
-            if back := sorted(host for host in old if host in storage.contact_point):
+            if back := sorted(host for host in old if storage.leads_to(host)):
                 raise NotReady(
                     f"{storages.source} of {storages.release} leads to {back[0]} again, not to the restored {old[back[0]]}.",
                     hint="Give its Helm values the restored endpoint, bring it to 0 replicas, then continue the restore.",
